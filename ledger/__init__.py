@@ -1,0 +1,1 @@
+"""The money: its rules, its order, its memory and its proof."""

@@ -1,0 +1,1 @@
+"""The tests of the ledger, laid out as the packages they test."""

@@ -1,0 +1,1 @@
+"""Tests of `ledger.crypto`: published vectors, independent oracles and properties."""
