@@ -1,0 +1,1 @@
+"""The nouns: assets, accounts, participants, transactions, journal, outcome. Pure data, no decisions."""

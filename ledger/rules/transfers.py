@@ -1,0 +1,179 @@
+"""Transfers: one payment, a journal entry of many legs, a bulk (design D12, D17)."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
+
+from ledger.model.journal import Entry, Posting, Side
+from ledger.model.outcome import RefusalCode, Refused
+from ledger.model.record import Record
+from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
+from ledger.rules.posting import is_balanced
+from ledger.rules.tables import ACCOUNTS
+from ledger.state import View
+from ledger.units import (
+    BULK_LINES_MAX,
+    POSTINGS_PER_ENTRY_MAX,
+    AccountField,
+    AccountId,
+    AmountField,
+    AssetField,
+    DigestField,
+    Kid,
+    LabelField,
+)
+
+
+class Transfer(Record, frozen=True, kw_only=True):
+    """Pay from one account to another."""
+
+    debit: AccountField
+    credit: AccountField
+    asset: AssetField
+    amount: AmountField
+    details: DigestField | None = None
+    """Commitment to the payment text, whose opening travels beside the transaction (design D13)."""
+
+
+class JournalEntry(Record, frozen=True, kw_only=True):
+    """Post an entry of many legs: all or none."""
+
+    postings: Annotated[tuple[Posting, ...], Meta(min_length=2, max_length=POSTINGS_PER_ENTRY_MAX)]
+    details: DigestField | None = None
+
+
+class Line(Record, frozen=True, kw_only=True):
+    """One transfer of a bulk."""
+
+    debit: AccountField
+    credit: AccountField
+    amount: AmountField
+    label: LabelField
+    """The sender's own name of the line, unique in the bulk."""
+
+
+class BulkTransfer(Record, frozen=True, kw_only=True):
+    """Pay many times under one signature. Lines apply in order, each seeing the former."""
+
+    asset: AssetField
+    is_atomic: bool
+    """True: one refused line refuses all. False: each line stands alone."""
+    lines: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=BULK_LINES_MAX)]
+
+
+ACCOUNTS_MUST_DIFFER = RefusalCode("accounts_must_differ", "Debit and credit account are the same.")
+ENTRY_UNBALANCED = RefusalCode("entry_unbalanced", "Debits and credits of an asset differ.")
+LABEL_REPEATED = RefusalCode("label_repeated", "Two lines of the bulk carry the same label.")
+CLIENT_ACCOUNT_NEEDS_OWN_KIND = RefusalCode(
+    "client_account_needs_own_kind",
+    "Client money is not debited by a bulk or a general journal entry.",
+    iso="AG01",
+)
+
+
+def _transfer(_view: View, submitted: Submitted) -> Proposal | Refused:
+    body: Transfer = submitted.signed.body
+    if body.debit == body.credit:
+        return Refused(ACCOUNTS_MUST_DIFFER, detail=f"account {body.debit}")
+    return Proposal(entries=_transfer_entries(body))
+
+
+def _transfer_entries(body: Transfer) -> tuple[Entry, ...]:
+    return (_pay(body.asset, body.debit, body.credit, body.amount),)
+
+
+def _pay(asset: AssetField, debit: AccountId, credit: AccountId, amount: int) -> Entry:
+    return Entry(
+        (
+            Posting(account=debit, asset=asset, amount=amount, side=Side.DEBIT),
+            Posting(account=credit, asset=asset, amount=amount, side=Side.CREDIT),
+        )
+    )
+
+
+def _entry(view: View, submitted: Submitted) -> Proposal | Refused:
+    body: JournalEntry = submitted.signed.body
+    if not is_balanced(body.postings):
+        return Refused(ENTRY_UNBALANCED, detail="the debits of each asset must equal its credits")
+    debited = (posting.account for posting in body.postings if posting.side is Side.DEBIT)
+    if account := _first_client_account(view, submitted, debited):
+        return Refused(CLIENT_ACCOUNT_NEEDS_OWN_KIND, detail=f"account {account}")
+    return Proposal(entries=_entry_entries(body))
+
+
+def _entry_entries(body: JournalEntry) -> tuple[Entry, ...]:
+    return (Entry(body.postings),)
+
+
+def _bulk(view: View, submitted: Submitted) -> Proposal | Refused:
+    body: BulkTransfer = submitted.signed.body
+    labels = {line.label for line in body.lines}
+    if len(labels) < len(body.lines):
+        return Refused(LABEL_REPEATED, detail=f"{len(body.lines)} lines, {len(labels)} different labels")
+    for index, line in enumerate(body.lines):
+        if line.debit == line.credit:
+            return Refused(ACCOUNTS_MUST_DIFFER, index, f"line {index}: account {line.debit}")
+    if account := _first_client_account(view, submitted, dict.fromkeys(line.debit for line in body.lines)):
+        return Refused(CLIENT_ACCOUNT_NEEDS_OWN_KIND, detail=f"account {account}")
+    return Proposal(entries=_bulk_entries(body), is_atomic=body.is_atomic)
+
+
+def _bulk_entries(body: BulkTransfer) -> tuple[Entry, ...]:
+    return tuple(_pay(body.asset, line.debit, line.credit, line.amount) for line in body.lines)
+
+
+def _first_client_account(view: View, submitted: Submitted, accounts: Iterable[AccountId]) -> AccountId | None:
+    """The first of the sender's accounts that holds client money or is bound to a holder key."""
+    sender = submitted.signed.transaction.participant
+    for account_id in accounts:
+        account = view.get(ACCOUNTS, account_id)
+        if account is None or account.owner != sender:
+            continue
+        account_class = submitted.classes.get(account.account_class)
+        if account.holder_key is not None or (account_class is not None and account_class.is_client):
+            return account_id
+    return None
+
+
+def _holder_of_debit(view: View, body: Transfer) -> Iterable[Kid]:
+    account = view.get(ACCOUNTS, body.debit)
+    return () if account is None or account.holder_key is None else (account.holder_key,)
+
+
+def _line_count(body: BulkTransfer) -> int:
+    return len(body.lines)
+
+
+MODULE = RuleModule(
+    name="transfers",
+    meaning="Payments.",
+    kinds=(
+        Kind(
+            name="transfer",
+            body=Transfer,
+            meaning="Pay from one account to another.",
+            refusals=(ACCOUNTS_MUST_DIFFER,),
+            decide=_transfer,
+            entries=_transfer_entries,
+            required_keys=_holder_of_debit,
+        ),
+        Kind(
+            name="journal_entry",
+            body=JournalEntry,
+            meaning="Post an entry of many legs: all or none.",
+            refusals=(ENTRY_UNBALANCED, CLIENT_ACCOUNT_NEEDS_OWN_KIND),
+            decide=_entry,
+            entries=_entry_entries,
+        ),
+        Kind(
+            name="bulk_transfer",
+            body=BulkTransfer,
+            meaning="Pay many times under one signature.",
+            refusals=(LABEL_REPEATED, ACCOUNTS_MUST_DIFFER, CLIENT_ACCOUNT_NEEDS_OWN_KIND),
+            decide=_bulk,
+            entries=_bulk_entries,
+            weight=_line_count,
+        ),
+    ),
+)

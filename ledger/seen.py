@@ -1,0 +1,114 @@
+"""The window of references that were decided lately (design D5).
+
+A reference older than a day is refused for its age, so only the last day must be known in memory; older ones are
+found in the projections. Records are packed: 40 bytes, plus the slots of a small hash index.
+"""
+
+from array import array
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ledger.units import TimestampUs
+
+SEEN_KEY_BYTES: Final = 16
+"""Length of a key: a truncated SHA-256 of participant and reference."""
+
+SEGMENT_US: Final = 3_600_000_000
+"""One segment holds the references of one hour, so that forgetting is dropping a segment."""
+
+KEEP_US: Final = 30 * 3_600_000_000
+"""How long a reference is kept: the 24 hours in which it is admissible, and six in which projections may lag."""
+
+_RECORD_BYTES: Final = 40
+_SLOTS_FIRST: Final = 8
+_LOAD_NUMERATOR: Final = 2
+_LOAD_DENOMINATOR: Final = 3
+
+
+class Seen(NamedTuple):
+    """Where the first outcome of a reference stands."""
+
+    transaction_id: bytes
+    """First 16 bytes of the transaction id."""
+    height: int
+    place: int
+    """Place among the submissions of the block."""
+
+
+class _Segment:
+    """Open addressing: an index of record numbers beside one packed array of records."""
+
+    __slots__ = ("_count", "_records", "_slots")
+
+    def __init__(self) -> None:
+        self._records = bytearray()
+        self._slots = array("I", bytes(4 * _SLOTS_FIRST))
+        self._count = 0
+
+    def get(self, key: bytes) -> Seen | None:
+        mask = len(self._slots) - 1
+        slot = int.from_bytes(key[:8]) & mask
+        while number := self._slots[slot]:
+            at = (number - 1) * _RECORD_BYTES
+            if self._records[at : at + SEEN_KEY_BYTES] == key:
+                return self._read(at)[1]
+            slot = (slot + 1) & mask
+        return None
+
+    def add(self, key: bytes, seen: Seen) -> None:
+        if (self._count + 1) * _LOAD_DENOMINATOR > len(self._slots) * _LOAD_NUMERATOR:
+            self._grow()
+        self._records += key + seen.transaction_id + seen.height.to_bytes(5) + seen.place.to_bytes(3)
+        self._count += 1
+        self._place(key, self._count)
+
+    def records(self) -> Iterator[tuple[bytes, Seen]]:
+        for at in range(0, len(self._records), _RECORD_BYTES):
+            yield self._read(at)
+
+    def _read(self, at: int) -> tuple[bytes, Seen]:
+        record = bytes(self._records[at : at + _RECORD_BYTES])
+        return record[:16], Seen(record[16:32], int.from_bytes(record[32:37]), int.from_bytes(record[37:40]))
+
+    def _place(self, key: bytes, number: int) -> None:
+        mask = len(self._slots) - 1
+        slot = int.from_bytes(key[:8]) & mask
+        while self._slots[slot]:
+            slot = (slot + 1) & mask
+        self._slots[slot] = number
+
+    def _grow(self) -> None:
+        self._slots = array("I", bytes(4 * 2 * len(self._slots)))
+        for number in range(1, self._count + 1):
+            at = (number - 1) * _RECORD_BYTES
+            self._place(bytes(self._records[at : at + 8]), number)
+
+
+class SeenWindow:
+    """All references decided in the last thirty hours of ledger time."""
+
+    __slots__ = ("_segments",)
+
+    def __init__(self) -> None:
+        self._segments: dict[int, _Segment] = {}
+
+    def get(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
+        """Return where the first outcome of a reference stands, or None."""
+        segment = self._segments.get(reference_time_us // SEGMENT_US)
+        return None if segment is None else segment.get(key)
+
+    def add(self, key: bytes, reference_time_us: TimestampUs, seen: Seen) -> None:
+        """Remember a reference that was decided."""
+        self._segments.setdefault(reference_time_us // SEGMENT_US, _Segment()).add(key, seen)
+
+    def forget_before(self, now_us: TimestampUs) -> None:
+        """Drop the segments whose references are too old to be admissible at ``now_us``."""
+        oldest = (now_us - KEEP_US) // SEGMENT_US
+        for hour in [hour for hour in self._segments if hour < oldest]:
+            del self._segments[hour]
+
+    def items(self) -> Iterator[tuple[int, bytes, Seen]]:
+        """All records as (hour, key, seen), in the order they were added within each hour, hours ascending."""
+        for hour in sorted(self._segments):
+            for key, seen in self._segments[hour].records():
+                yield hour, key, seen

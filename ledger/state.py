@@ -1,0 +1,183 @@
+"""The state of the ledger: tables, a read-only view, an overlay for one block, and ``advance``, the one mutation.
+
+The state is a fold over the blocks. Rules read a :class:`View`; what a block changes is gathered in an
+:class:`Overlay`; only after the block is durable does :meth:`State.advance` take the overlay in.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+import msgspec
+
+from ledger.crypto.canonical import encode
+from ledger.seen import SEGMENT_US, Seen, SeenWindow
+from ledger.units import TimestampUs
+
+Value = TypeVar("Value")
+
+
+class Table(Generic[Value]):
+    """A named table of the state: text keys, values of one type.
+
+    Two tables are the same only if they are the same object; a name is used once in a rulebook.
+    """
+
+    __slots__ = ("intern", "name", "value")
+
+    def __init__(self, name: str, value: object, *, intern: Callable[[Any], Any] | None = None) -> None:
+        self.name: Final = name
+        self.value: Final = value
+        """The type of the values, for reading them back from a snapshot."""
+        self.intern: Final = intern
+        """Shares equal parts of a value read from a snapshot, so that a million accounts do not hold a million
+        copies of the same owner."""
+
+    def __repr__(self) -> str:
+        return f"Table({self.name!r})"
+
+
+class View(Protocol):
+    """What a rule may read."""
+
+    def get(self, table: Table[Value], key: str) -> Value | None:
+        """Return the value of a key, or None."""
+
+    def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
+        """All rows of a table, in no particular order."""
+
+    def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
+        """Where the first outcome of a reference stands, or None."""
+
+
+class State:
+    """Everything the rules know, as of the last durable block."""
+
+    __slots__ = ("_seen", "_tables")
+
+    def __init__(self, tables: Iterable[Table[Any]]) -> None:
+        self._tables: dict[Table[Any], dict[str, Any]] = {table: {} for table in tables}
+        self._seen = SeenWindow()
+        names = [table.name for table in self._tables]
+        assert len(names) == len(set(names)), f"each table of a rulebook has its own name: {names}"
+
+    def get(self, table: Table[Value], key: str) -> Value | None:
+        """Return the value of a key, or None."""
+        return cast("Value | None", self._tables[table].get(key))
+
+    def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
+        """All rows of a table."""
+        return iter(self._tables[table].items())
+
+    def count(self, table: Table[Any]) -> int:
+        """Return how many rows a table has."""
+        return len(self._tables[table])
+
+    def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
+        """Where the first outcome of a reference stands, or None."""
+        return self._seen.get(key, reference_time_us)
+
+    def advance(self, overlay: "Overlay", time_us: TimestampUs) -> None:
+        """Take in what one durable block changed. The only mutation of a state."""
+        for table, rows in overlay.writes():
+            self._tables[table].update(rows)
+        for key, (reference_time_us, seen) in overlay.seen_in_block():
+            self._seen.add(key, reference_time_us, seen)
+        self._seen.forget_before(time_us)
+
+    def digest(self) -> bytes:
+        """SHA-256 over the canonical form of all tables and the window: equal states, equal digests."""
+        digest = hashlib.sha256(b"dt/v1/state\0")
+        for part in self.dump():
+            digest.update(len(part).to_bytes(8) + part)
+        return digest.digest()
+
+    def dump(self) -> Sequence[bytes]:
+        """The state as byte strings: for each table by name its name and its rows, then the window."""
+        parts: list[bytes] = []
+        for table in sorted(self._tables, key=lambda table: table.name):
+            parts.append(table.name.encode())
+            parts.append(encode(self._tables[table]))
+        parts.append(msgspec.msgpack.encode([(hour, key, *seen) for hour, key, seen in self._seen.items()]))
+        return parts
+
+    @classmethod
+    def load(cls, tables: Iterable[Table[Any]], parts: Sequence[bytes]) -> "State":
+        """Read a state back from :meth:`dump`.
+
+        Raises:
+            ValueError: the parts are not those of the given tables.
+        """
+        state = cls(tables)
+        by_name = {table.name: table for table in state._tables}
+        names = [name.decode() for name in parts[:-1:2]]
+        if names != sorted(by_name):
+            raise ValueError(f"expected the tables {sorted(by_name)}, got {names}")
+        for name, rows in zip(names, parts[1::2], strict=False):
+            table = by_name[name]
+            values = msgspec.json.decode(rows, type=dict[str, table.value])  # type: ignore[name-defined]
+            if table.intern is not None:
+                values = {key: table.intern(value) for key, value in values.items()}
+            state._tables[table] = values
+        window = msgspec.msgpack.decode(parts[-1], type=list[tuple[int, bytes, bytes, int, int]])
+        for hour, key, transaction_id, height, index in window:
+            state._seen.add(key, TimestampUs(hour * SEGMENT_US), Seen(transaction_id, height, index))
+        return state
+
+
+class Overlay:
+    """Changes on top of a view, not yet durable. Overlays stack: a block, and inside it an atomic bulk."""
+
+    __slots__ = ("_base", "_seen", "_writes")
+
+    def __init__(self, base: "View") -> None:
+        self._base = base
+        self._writes: dict[Table[Any], dict[str, Any]] = {}
+        self._seen: dict[bytes, tuple[TimestampUs, Seen]] = {}
+
+    def get(self, table: Table[Value], key: str) -> Value | None:
+        """Return the value of a key as changed here, else as below."""
+        rows = self._writes.get(table)
+        if rows is not None:
+            value = rows.get(key)
+            if value is not None:
+                return cast("Value", value)
+        return self._base.get(table, key)
+
+    def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
+        """All rows of a table, changes included."""
+        rows = self._writes.get(table, {})
+        yield from rows.items()
+        for key, value in self._base.items(table):
+            if key not in rows:
+                yield key, value
+
+    def put(self, table: Table[Value], key: str, value: Value) -> None:
+        """Set a row. Rows are never deleted: what ends has a status that says so."""
+        rows = self._writes.get(table)
+        if rows is None:
+            rows = self._writes[table] = {}
+        rows[key] = value
+
+    def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
+        """Where the first outcome of a reference stands, or None."""
+        here = self._seen.get(key)
+        return self._base.seen(key, reference_time_us) if here is None else here[1]
+
+    def mark_seen(self, key: bytes, reference_time_us: TimestampUs, seen: Seen) -> None:
+        """Remember a reference decided in this block."""
+        self._seen[key] = (reference_time_us, seen)
+
+    def absorb(self, child: "Overlay") -> None:
+        """Take over the changes of an overlay that stood on this one."""
+        for table, rows in child.writes():
+            self._writes.setdefault(table, {}).update(rows)
+        self._seen.update(child.seen_in_block())
+
+    def writes(self) -> Iterator[tuple[Table[Any], dict[str, Any]]]:
+        """Changed rows by table."""
+        return iter(self._writes.items())
+
+    def seen_in_block(self) -> Iterator[tuple[bytes, tuple[TimestampUs, Seen]]]:
+        """References decided here."""
+        return iter(self._seen.items())
