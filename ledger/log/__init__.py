@@ -1,0 +1,1 @@
+"""Order, durability, proof: the shell around the pure rules."""

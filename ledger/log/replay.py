@@ -1,0 +1,242 @@
+"""Replay: fold blocks into a state, making every decision, leaf and checkpoint again (design D22).
+
+One fold serves the restart of a node, the follower that feeds the projections, and offline verification. It raises
+at the first thing that does not hold, with its place.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from ledger.crypto import canonical, digest
+from ledger.crypto.keys import PublicKey
+from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
+from ledger.crypto.note import InvalidNote, verify_checkpoint
+from ledger.genesis import first_state, network_id, read_genesis
+from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, decode_body
+from ledger.log.group import (
+    GENESIS_LEAVES,
+    Group,
+    Position,
+    Recorded,
+    UnknownRulebook,
+    after,
+    decide_group,
+    genesis_leaves,
+    make_leaves,
+    origin_of,
+    rulebook_of,
+)
+from ledger.log.outcomes import encode_outcome
+from ledger.model.transactions import SignedTransaction
+from ledger.rules.invariants import InvariantBroken
+from ledger.rules.opening import NotAdmissible, open_transaction
+from ledger.rules.rulebook import Rulebook
+from ledger.rules.tables import KEYS, ledger_of
+from ledger.state import State
+from ledger.units import Kid, TimestampUs
+
+
+class ReplayFault(Exception):
+    """A block does not follow from those before it. Says where and why, expected and got."""
+
+    def __init__(self, height: int, cause: str, *, submission: int | None = None, sequence: int | None = None) -> None:
+        place = f"block {height}"
+        if submission is not None:
+            place += f", submission {submission}"
+        if sequence is not None:
+            place += f", leaf {sequence}"
+        super().__init__(f"{place}: {cause}")
+        self.height = height
+        self.submission = submission
+        self.sequence = sequence
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A block that was made again and held."""
+
+    block: Block
+    recorded: tuple[Recorded, ...]
+    """Its transactions with their leaves."""
+    leaves: tuple[bytes, ...]
+    """All its leaves, the block's own last."""
+
+
+class Replay:
+    """A state and a position that blocks are folded into."""
+
+    def __init__(
+        self,
+        document: bytes,
+        rulebooks: Mapping[int, Rulebook],
+        *,
+        checks_signatures: bool = True,
+    ) -> None:
+        """Start before the genesis block.
+
+        Args:
+            document: the genesis document.
+            rulebooks: the versions of the rules this program has.
+            checks_signatures: whether the participants' signatures are verified again. A node that restarts on
+                its own blocks may leave that out: its checkpoint vouches for them, and every other check is made.
+
+        Raises:
+            InvalidGenesis: the document does not hold.
+            UnknownRulebook: it asks for rules this program does not have.
+        """
+        genesis = read_genesis(document)
+        if genesis.rulebook not in rulebooks:
+            raise UnknownRulebook(f"genesis asks for rulebook {genesis.rulebook}, known are {sorted(rulebooks)}")
+        self.document = document
+        self.network = network_id(document)
+        self.origin = origin_of(self.network)
+        self.rulebooks = rulebooks
+        self.checks_signatures = checks_signatures
+        self.state: State = first_state(document, rulebooks[genesis.rulebook])
+        self.position = Position(-1, TimestampUs(0), CompactRange(), bytes(32))
+        self.epoch = 0
+        self.checkpoint = ""
+        """The signed checkpoint of the newest block applied; empty before the first."""
+        self.checkpoint_key = ledger_of(self.state).log_key
+        """The log key that signed it."""
+
+    def resume(self, state: State, position: Position, epoch: int) -> None:
+        """Go on from a snapshot instead of genesis."""
+        self.state, self.position, self.epoch = state, position, epoch
+
+    def apply(self, block: Block) -> Replayed:
+        """Make a block again from its submissions and take it in if it is the same.
+
+        Raises:
+            ReplayFault: at the first thing that does not hold.
+        """
+        self._check_frame(block)
+        body = self._body(block)
+        log_key = ledger_of(self.state).log_key
+        if block.height == 0:
+            replayed, prover = self._genesis(block, body)
+        else:
+            replayed, prover = self._group(block, body)
+        self.position = after(block, prover.after)
+        self.epoch = block.epoch
+        self.checkpoint = block.checkpoint
+        self.checkpoint_key = log_key
+        return replayed
+
+    def public_key(self, kid: Kid) -> str | None:
+        """Return the admitted public key of a kid."""
+        key = self.state.get(KEYS, kid)
+        return None if key is None else key.x
+
+    def _check_frame(self, block: Block) -> None:
+        """(1) Height, time, epoch and sequence follow from the block before."""
+        height = self.position.height + 1
+        if block.height != height:
+            raise ReplayFault(height, f"expected block {height}, got block {block.height}")
+        if block.first_sequence != self.position.range.size:
+            raise ReplayFault(height, f"expected first leaf {self.position.range.size}, got {block.first_sequence}")
+        if block.before != self.position.range.to_bytes():
+            raise ReplayFault(height, "the compact range before the block is not that of the blocks before")
+        if block.time_us <= self.position.time_us:
+            raise ReplayFault(height, f"expected a time above {self.position.time_us}, got {block.time_us}")
+        if block.epoch < self.epoch:
+            raise ReplayFault(height, f"expected an epoch of at least {self.epoch}, got {block.epoch}")
+
+    def _body(self, block: Block) -> BlockBody:
+        try:
+            body = decode_body(block.body)
+        except msgspec.MsgspecError as error:
+            raise ReplayFault(block.height, f"the body cannot be read: {error}") from error
+        if len(block.leaf_hashes) % LEAF_HASH_BYTES or len(body.salts) != SALT_BYTES * block.leaf_count:
+            raise ReplayFault(block.height, f"expected a salt for each of {block.leaf_count} leaves")
+        if len(body.submissions) != len(body.outcomes):
+            raise ReplayFault(block.height, f"expected {len(body.submissions)} outcomes, got {len(body.outcomes)}")
+        return body
+
+    def _genesis(self, block: Block, body: BlockBody) -> tuple[Replayed, BlockProver]:
+        genesis = read_genesis(self.document)
+        if body.submissions or block.leaf_count != GENESIS_LEAVES:
+            raise ReplayFault(0, f"expected the genesis leaf and the block's own, got {block.leaf_count} leaves")
+        if block.time_us != genesis.time_us:
+            raise ReplayFault(0, f"expected the time of genesis, {genesis.time_us}, got {block.time_us}")
+        made = genesis_leaves(
+            document_digest=digest.network_digest(self.document),
+            time_us=genesis.time_us,
+            rulebook=genesis.rulebook,
+            epoch=block.epoch,
+            salts=body.salts,
+        )
+        prover = self._check_leaves(block, made, ledger_of(self.state).log_key)
+        return Replayed(block, (), tuple(made)), prover
+
+    def _group(self, block: Block, body: BlockBody) -> tuple[Replayed, BlockProver]:
+        rulebook = rulebook_of(self.state, self.rulebooks)
+        submissions = list(self._submissions(block, body, rulebook))
+        try:
+            group = decide_group(rulebook, self.state, self.position, submissions, TimestampUs(block.time_us))
+        except InvariantBroken as error:
+            raise ReplayFault(block.height, str(error)) from error
+        self._check_outcomes(block, body, group)
+        if block.leaf_count != group.leaf_count:
+            raise ReplayFault(block.height, f"expected {group.leaf_count} leaves, got {block.leaf_count}")
+        made = make_leaves(group, body.salts, block.epoch)
+        prover = self._check_leaves(block, made, ledger_of(self.state).log_key)
+        self.state.advance(group.overlay, TimestampUs(block.time_us))
+        return Replayed(block, group.recorded, tuple(made)), prover
+
+    def _submissions(self, block: Block, body: BlockBody, rulebook: Rulebook) -> Iterator[SignedTransaction]:
+        """(2) Each submission opens: signatures, canonical form, schema."""
+        for number, raw in enumerate(body.submissions):
+            try:
+                signed = open_transaction(
+                    raw,
+                    rulebook=rulebook,
+                    network=self.network,
+                    key_of=self.public_key,
+                    checks_signatures=self.checks_signatures,
+                )
+            except NotAdmissible as error:
+                raise ReplayFault(block.height, str(error), submission=number) from error
+            if signed.submission != raw:
+                raise ReplayFault(block.height, "the submission is not in canonical form", submission=number)
+            yield signed
+
+    def _check_outcomes(self, block: Block, body: BlockBody, group: Group) -> None:
+        """(3) Each decision is made again with the same outcome."""
+        for number, end in enumerate(group.ends):
+            if not isinstance(end, Recorded):
+                raise ReplayFault(block.height, f"expected a decision, got {end}", submission=number)
+            if encode_outcome(end.kept) != body.outcomes[number]:
+                raise ReplayFault(
+                    block.height, f"the outcome kept is not the one decided, {end.kept}", submission=number
+                )
+        if len(group.ends) != len(body.submissions):
+            raise ReplayFault(block.height, f"submission {len(group.ends) - 1} ends its block, but more follow")
+
+    def _check_leaves(self, block: Block, made: list[bytes], log_key: Kid) -> BlockProver:
+        """(4) Each leaf hashes as kept; (5) the tree and its checkpoint follow."""
+        hashes = [leaf_hash(leaf) for leaf in made]
+        if b"".join(hashes) != block.leaf_hashes:
+            wrong = next(
+                index
+                for index, value in enumerate(hashes)
+                if value != block.leaf_hashes[index * LEAF_HASH_BYTES : (index + 1) * LEAF_HASH_BYTES]
+            )
+            raise ReplayFault(block.height, "the leaf is not the one decided", sequence=block.first_sequence + wrong)
+        prover = BlockProver(self.position.range, hashes)
+        x = self.public_key(log_key)
+        assert x is not None, "the log key is admitted"
+        try:
+            checkpoint = verify_checkpoint(block.checkpoint, origin=self.origin, key=PublicKey.trusted(x))
+        except InvalidNote as error:
+            raise ReplayFault(block.height, f"the checkpoint does not hold: {error}") from error
+        if (checkpoint.size, checkpoint.root) != (prover.after.size, prover.after.root()):
+            raise ReplayFault(
+                block.height,
+                f"the checkpoint says size {checkpoint.size}, root {canonical.b64url(checkpoint.root)}; "
+                f"expected {prover.after.size}, {canonical.b64url(prover.after.root())}",
+            )
+        return prover

@@ -1,0 +1,120 @@
+"""Offline verification of an export, with public keys only (design section 4, step 9; D8).
+
+What is proved, in this order, for each block: (1) it follows the one before; (2) every transaction was signed by keys
+that were good at that moment; (3) every decision is the one the rules make; (4) every leaf is the one decided;
+(5) the tree and its signed checkpoint follow; and at the end (6) what is issued and not redeemed is what is held.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ledger.crypto.canonical import NotCanonical
+from ledger.crypto.keys import PublicKey
+from ledger.crypto.note import Checkpoint, InvalidNote, parse_checkpoint, verify_checkpoint
+from ledger.genesis import InvalidGenesis
+from ledger.log.export import ExportBlock, ExportFault, read_blocks, read_head, stored
+from ledger.log.group import UnknownRulebook
+from ledger.log.replay import Replay, ReplayFault
+from ledger.rules.invariants import InvariantBroken, check_conservation
+from ledger.rules.rulebook import Rulebook
+from ledger.rules.tables import ASSETS, BALANCES, ledger_of
+
+
+class VerificationFault(Exception):
+    """The first thing that does not hold: its place and its cause, expected and got."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verified export holds."""
+
+    network: str
+    blocks: int
+    leaves: int
+    transactions: int
+    supply: dict[str, int]
+    """In circulation by asset, in its smallest unit."""
+    business_date: str
+    checkpoint: str
+    is_network_pinned: bool
+    """False if the network id was not given from outside: then the export is self-consistent, and no more is known."""
+
+
+def verify_export(
+    stream: BinaryIO,
+    *,
+    rulebooks: Mapping[int, Rulebook],
+    network: str | None = None,
+    at_least: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Verify an export.
+
+    Args:
+        stream: the file.
+        rulebooks: the versions of the rules to decide by.
+        network: the network id from a source other than the file; without it a forged network passes.
+        at_least: a signed checkpoint seen earlier; the export must contain it, or its tail was dropped.
+        progress: called after each block with bytes read and leaves proved.
+
+    Raises:
+        VerificationFault: at the first thing that does not hold.
+    """
+    try:
+        document = read_head(stream)
+        replay = Replay(document, rulebooks)
+        if network is not None and replay.network != network:
+            raise VerificationFault(f"line 1: expected network {network}, got {replay.network}")
+        seen = None if at_least is None else parse_checkpoint(at_least)[0]
+        transactions = 0
+        for line, exported in read_blocks(stream):
+            transactions += _apply(replay, line, exported)
+            if seen is not None and at_least is not None and replay.position.range.size == seen.size:
+                _match(replay, at_least, seen)
+                seen = None
+            if progress is not None:
+                progress(stream.tell(), replay.position.range.size)
+        if seen is not None:
+            raise VerificationFault(
+                f"the export has {replay.position.range.size} leaves and no block that ends at leaf {seen.size}, "
+                "where the given checkpoint stands: its tail was dropped, or it is another log"
+            )
+        return _report(replay, transactions, is_network_pinned=network is not None)
+    except (ExportFault, ReplayFault, InvariantBroken, InvalidGenesis, InvalidNote, UnknownRulebook) as error:
+        raise VerificationFault(str(error)) from error
+
+
+def _apply(replay: Replay, line: int, exported: ExportBlock) -> int:
+    try:
+        block = stored(exported, replay.position.range)
+    except NotCanonical as error:
+        raise ExportFault(line, str(error)) from error
+    return len(replay.apply(block).recorded)
+
+
+def _match(replay: Replay, at_least: str, seen: Checkpoint) -> None:
+    """The checkpoint given must be signed by the log's key, and be of this very tree."""
+    x = replay.public_key(replay.checkpoint_key)
+    assert x is not None, "the log key is admitted"
+    verify_checkpoint(at_least, origin=replay.origin, key=PublicKey.trusted(x))
+    if seen.root != replay.position.range.root():
+        raise VerificationFault(
+            f"block {replay.position.height}: the given checkpoint of size {seen.size} has another root: "
+            "the log showed two histories"
+        )
+
+
+def _report(replay: Replay, transactions: int, *, is_network_pinned: bool) -> Report:
+    check_conservation(replay.state)
+    supply = {asset_id: replay.state.get(BALANCES, asset.contra) or 0 for asset_id, asset in replay.state.items(ASSETS)}
+    return Report(
+        network=replay.network,
+        blocks=replay.position.height + 1,
+        leaves=replay.position.range.size,
+        transactions=transactions,
+        supply=supply,
+        business_date=ledger_of(replay.state).business_date,
+        checkpoint=replay.checkpoint,
+        is_network_pinned=is_network_pinned,
+    )
