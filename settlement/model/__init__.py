@@ -1,0 +1,1 @@
+"""The nouns of settlement: intervals, registers, production lots, trades, quota policies and statements. Pure."""

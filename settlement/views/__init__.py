@@ -1,0 +1,1 @@
+"""What settlement answers to those who ask: statements, and the package's own data."""
