@@ -1,0 +1,1 @@
+"""Style and documentation as tests: what a reviewer should not have to remember."""
