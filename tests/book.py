@@ -23,7 +23,7 @@ from ledger.model.assets import TENGE
 from ledger.model.outcome import Accepted, Duplicate, Inadmissible, Outcome, Refused
 from ledger.model.participants import KeyUse, Participant, Policy, Role
 from ledger.model.transactions import SignedTransaction, Transaction
-from ledger.rules import accounts, admission, day_close, issuance
+from ledger.rules import accounts, admission, day_close, issuance, keys, transfers
 from ledger.rules.core import CORE_MODULES
 from ledger.rules.default_policies import CORE_POLICIES
 from ledger.rules.invariants import check_block, check_conservation
@@ -141,9 +141,15 @@ class Book:
         payload = canonical.encode(transaction)
         return jws.serialize(jws.sign(payload, list(signers), typ=jws.TYP_TRANSACTION))
 
-    def open(self, raw: bytes) -> SignedTransaction:
+    def open(self, raw: bytes, *, checks_signatures: bool = True) -> SignedTransaction:
         """Open a submission; raises NotAdmissible."""
-        return open_transaction(raw, rulebook=self.rulebook, network=self.network, key_of=self.public_key)
+        return open_transaction(
+            raw,
+            rulebook=self.rulebook,
+            network=self.network,
+            key_of=self.public_key,
+            checks_signatures=checks_signatures,
+        )
 
     def public_key(self, kid: Kid) -> str | None:
         """The admitted public key of a kid."""
@@ -208,7 +214,7 @@ class Book:
     def admit(self, participant: str, role: Role, code: str, *, quorum: int = 1, signatories: int = 2) -> Outcome:
         """Admit a participant with signatories ``<participant>-1``, ``-2`` ... and an authentication key."""
         names = [f"{participant}-{number}" for number in range(1, signatories + 1)]
-        keys = (
+        new_keys = (
             *_keys(*names),
             admission.NewKey(
                 x=key_of(f"{participant}-api").public.x, signatory="api", use=KeyUse.CLIENT_AUTHENTICATION
@@ -220,7 +226,7 @@ class Book:
             role=role,
             code=code,
             quorum=quorum,
-            keys=keys,
+            keys=new_keys,
         )
         return self.submit(
             "participant_admit", body, by="operator", signers=("operator-1", *names, f"{participant}-api")
@@ -255,9 +261,19 @@ class Book:
         body = issuance.Issue(account=account, amount=amount, reserve_payment=payment)
         return self.submit("issue", body, by=participant, signers=(f"{participant}-1", "issuer-1", "issuer-2"))
 
+    def pay(self, participant: str, debit: AccountId, credit: AccountId, amount: int) -> str:
+        """Pay tenge; the end it came to."""
+        body = transfers.Transfer(debit=debit, credit=credit, asset=TENGE, amount=amount)
+        return self.end("transfer", body, by=participant)
+
     def close_account(self, participant: str, account: AccountId, *signers: str) -> str:
         """Close an account; the end it came to."""
         return self.end("account_close", accounts.AccountClose(account=account), by=participant, signers=signers)
+
+    def revoke(self, participant: str, key: str, *signers: str) -> Outcome:
+        """Revoke a key of a participant; by default its first signatory signs."""
+        body = keys.KeyRevoke(kid=Kid(key_of(key).public.kid), reason="Device lost")
+        return self.submit("key_revoke", body, by=participant, signers=signers)
 
     def close_day(self, opens: str) -> Outcome:
         """Close the business date and open another one."""

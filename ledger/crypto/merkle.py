@@ -220,7 +220,7 @@ def range_proof(reader: HashReader, first: int, last_exclusive: int, size: int) 
     """
     if not 0 <= first < last_exclusive <= size:
         raise ValueError(f"expected leaves below the size {size}, got {first} to {last_exclusive}")
-    nodes = _nodes(0, first) + _nodes(last_exclusive, size)
+    nodes = maximal_nodes(0, first) + maximal_nodes(last_exclusive, size)
     return tuple(reader.node(level, index) for level, index in nodes)
 
 
@@ -283,7 +283,7 @@ def verify_range(leaf_hashes: Sequence[bytes], first: int, size: int, proof: Seq
         raise InvalidProof(f"expected leaves below the size {size}, got {first} to {last_exclusive}")
     _check_lengths(leaf_hashes)
     left = first.bit_count()
-    right = _nodes(last_exclusive, size)
+    right = maximal_nodes(last_exclusive, size)
     _check_hashes(proof, left + len(right))
     tree = CompactRange(first, tuple(proof[:left])).append_many(leaf_hashes)
     for (level, _), node in zip(right, proof[left:], strict=True):
@@ -317,7 +317,7 @@ def _compact_range(size: int, levels: list[Level]) -> CompactRange:
     return CompactRange(size, tuple(nodes[-1] for _, nodes in reversed(levels) if len(nodes) & 1))
 
 
-def _nodes(start: int, end: int) -> list[tuple[int, int]]:
+def maximal_nodes(start: int, end: int) -> list[tuple[int, int]]:
     """Return the maximal nodes, as (level, index), over the leaves `start` up to `end`, left to right."""
     nodes = []
     while start < end:
@@ -331,7 +331,7 @@ def _nodes(start: int, end: int) -> list[tuple[int, int]]:
 
 def _subtree(reader: HashReader, start: int, end: int) -> bytes:
     """Return the root of the subtree over the leaves `start` up to `end`, as RFC 6962 splits the tree."""
-    return _fold([reader.node(level, index) for level, index in _nodes(start, end)])
+    return _fold([reader.node(level, index) for level, index in maximal_nodes(start, end)])
 
 
 def _fold(hashes: Sequence[bytes]) -> bytes:

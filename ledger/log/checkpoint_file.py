@@ -80,10 +80,10 @@ class CheckpointFile:
         temporary.replace(self._path)
         self._unwritten = None
         if durable:
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Make a rename inside ``directory`` survive a loss of power."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:

@@ -5,7 +5,7 @@ Every line equals its own re-encoding, so no byte in the file is free.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, BinaryIO, Final, Literal
+from typing import Annotated, BinaryIO, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -13,13 +13,20 @@ from msgspec import Meta
 from ledger.crypto.canonical import b64url, b64url_decode
 from ledger.crypto.merkle import CompactRange
 from ledger.genesis import network_id
-from ledger.log.block import Block, BlockBody, decode_body, encode_body
+from ledger.log.block import LEAF_HASH_BYTES, Block, BlockBody, decode_body, encode_body
 from ledger.log.block_store import BlockReader
 from ledger.log.outcomes import KeptOutcome, decode_outcome, encode_outcome
 from ledger.model.record import Record
 
 EXPORT_VERSION: Final = 1
 """Version of the file format."""
+
+Line = TypeVar("Line", bound=Record)
+
+BASE64_BITS: Final = 6
+"""Bits that one character of base64url stands for."""
+
+BYTE_BITS: Final = 8
 
 CountField = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
@@ -65,6 +72,8 @@ class ExportEnd(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
 
 
 _encoder: Final = msgspec.json.Encoder(order="sorted")
+_head_decoder: Final = msgspec.json.Decoder(ExportHead)
+_body_decoder: Final[msgspec.json.Decoder[ExportBlock | ExportEnd]] = msgspec.json.Decoder(ExportBlock | ExportEnd)
 
 
 def write_export(reader: BlockReader, document: bytes, out: BinaryIO) -> int:
@@ -84,7 +93,7 @@ def read_head(stream: BinaryIO) -> bytes:
     Raises:
         ExportFault: the line does not hold.
     """
-    head = _decode(1, stream.readline(), ExportHead)
+    head = _decode(1, stream.readline(), _head_decoder)
     try:
         document = b64url_decode(head.genesis)
         expected = network_id(document)
@@ -95,23 +104,30 @@ def read_head(stream: BinaryIO) -> bytes:
     return document
 
 
-def read_blocks(stream: BinaryIO) -> Iterator[tuple[int, ExportBlock]]:
-    """Yield the blocks after the first line with their line numbers, and check that the file ends as it says.
+def read_blocks(stream: BinaryIO) -> Iterator[tuple[int, int, ExportBlock]]:
+    """Yield the blocks after the first line with their line numbers and lengths in bytes.
+
+    At the end, check that the file ends as it says.
 
     Raises:
         ExportFault: a line does not hold, or the file was cut or continued.
     """
-    blocks = 0
+    blocks = size = 0
     number = 1
     for line in stream:
         number += 1
-        decoded = _decode(number, line, ExportBlock | ExportEnd)
+        decoded = _decode(number, line, _body_decoder)
         if isinstance(decoded, ExportBlock):
             blocks += 1
-            yield number, decoded
+            size += len(decoded.leaf_hashes) * BASE64_BITS // (LEAF_HASH_BYTES * BYTE_BITS)
+            yield number, len(line), decoded
             continue
-        if decoded.blocks != blocks:
-            raise ExportFault(number, f"expected the end after {decoded.blocks} blocks, got {blocks} blocks")
+        if (decoded.blocks, decoded.size) != (blocks, size):
+            raise ExportFault(
+                number,
+                f"expected the end after {decoded.blocks} blocks with {decoded.size} leaves, "
+                f"got {blocks} blocks with {size} leaves",
+            )
         if stream.read(1):
             raise ExportFault(number + 1, "expected nothing after the end")
         return
@@ -160,10 +176,10 @@ def _line(value: Record) -> bytes:
     return _encoder.encode(value) + b"\n"
 
 
-def _decode(number: int, line: bytes, kind: Any) -> Any:
+def _decode(number: int, line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
     """Decode one line strictly: it must end in a newline and equal its own re-encoding."""
     try:
-        decoded = msgspec.json.decode(line, type=kind)
+        decoded = decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ExportFault(number, f"cannot be read: {error}") from error
     if _line(decoded) != line:

@@ -156,19 +156,31 @@ def make_leaves(group: Group, salts: bytes, epoch: int) -> list[bytes]:
         )
         made += recorded.leaves
     made.append(
-        encode_leaf(
-            BlockLeaf(
-                v=LEAF_VERSION,
-                sequence=group.first_sequence + len(made),
-                salt=b64url(salts[-SALT_BYTES:]),
-                height=group.height,
-                epoch=epoch,
-                time_us=group.time_us,
-                rulebook=group.rulebook.version,
-            )
+        block_leaf(
+            sequence=group.first_sequence + len(made),
+            salt=salts[-SALT_BYTES:],
+            height=group.height,
+            epoch=epoch,
+            time_us=group.time_us,
+            rulebook=group.rulebook.version,
         )
     )
     return made
+
+
+def block_leaf(*, sequence: int, salt: bytes, height: int, epoch: int, time_us: TimestampUs, rulebook: int) -> bytes:
+    """Return the leaf that closes a block."""
+    return encode_leaf(
+        BlockLeaf(
+            v=LEAF_VERSION,
+            sequence=sequence,
+            salt=b64url(salt),
+            height=height,
+            epoch=epoch,
+            time_us=time_us,
+            rulebook=rulebook,
+        )
+    )
 
 
 def seal(group: Group, position: Position, *, epoch: int, salts: bytes, origin: str, log_key: PrivateKey) -> Sealed:
@@ -227,20 +239,10 @@ def genesis_leaves(
     *, document_digest: bytes, time_us: TimestampUs, rulebook: int, epoch: int, salts: bytes
 ) -> list[bytes]:
     """Return the two leaves of block 0."""
-    first, second = b64url(salts[:SALT_BYTES]), b64url(salts[SALT_BYTES:])
+    first = GenesisLeaf(v=LEAF_VERSION, sequence=0, salt=b64url(salts[:SALT_BYTES]), document=b64url(document_digest))
     return [
-        encode_leaf(GenesisLeaf(v=LEAF_VERSION, sequence=0, salt=first, document=b64url(document_digest))),
-        encode_leaf(
-            BlockLeaf(
-                v=LEAF_VERSION,
-                sequence=1,
-                salt=second,
-                height=0,
-                epoch=epoch,
-                time_us=time_us,
-                rulebook=rulebook,
-            )
-        ),
+        encode_leaf(first),
+        block_leaf(sequence=1, salt=salts[SALT_BYTES:], height=0, epoch=epoch, time_us=time_us, rulebook=rulebook),
     ]
 
 

@@ -31,8 +31,8 @@ class KeptOutcome(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tr
     """Code of the refusal of the whole transaction; empty if accepted."""
     line: int = 0
     """First failing line of a refused atomic bulk."""
-    refused_lines: dict[int, str] = {}
-    """Refused lines of an accepted independent bulk, by line from 0."""
+    refused_lines: tuple[tuple[int, str], ...] = ()
+    """Line from 0 and code of each refused line of an accepted independent bulk, in ascending order."""
     postings: tuple[tuple[Posting, ...], ...] | None = None
     """Postings of each entry; None where they follow from the body."""
     record: dict[str, Any] | None = None
@@ -49,7 +49,8 @@ class Authorship(msgspec.Struct, frozen=True):
     kind: str
 
 
-_encoder: Final = msgspec.msgpack.Encoder()
+# Sorted, because a record has no order of its own: one outcome, one spelling, whatever state it was decided on.
+_encoder: Final = msgspec.msgpack.Encoder(order="sorted")
 _decoder: Final = msgspec.msgpack.Decoder(KeptOutcome)
 
 
@@ -72,7 +73,7 @@ def keep(outcome: Accepted | Refused, kind: Kind) -> KeptOutcome:
     if isinstance(outcome, Refused):
         return KeptOutcome(refusal=outcome.code.code, line=outcome.line)
     return KeptOutcome(
-        refused_lines={line: code.code for line, code in outcome.refused_lines.items()},
+        refused_lines=tuple((line, code.code) for line, code in sorted(outcome.refused_lines.items())),
         postings=None if kind.entries is not None else tuple(entry.postings for entry in outcome.entries),
         record=outcome.record,
     )
@@ -107,7 +108,7 @@ def leaves(
         return [_refusal(author, first_sequence, salts, outcome.line, outcome.refusal)]
     made: list[bytes] = []
     transaction, authorised_by, name = author.transaction, author.authorised_by, author.kind
-    refused_lines = outcome.refused_lines
+    refused_lines = dict(outcome.refused_lines)
     for line, postings in enumerate(_postings(outcome, kind, body)):
         salt = salts[line * SALT_BYTES : (line + 1) * SALT_BYTES]
         if line in refused_lines:

@@ -4,7 +4,7 @@ A receipt of one leaf carries the leaf and a ``tlog-proof`` (C2SP). A receipt of
 the checkpoint and one range proof; with the transaction at hand, every leaf and every single receipt follows.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,27 +12,22 @@ from msgspec import Meta
 from ledger.crypto import canonical, digest, jws
 from ledger.crypto.canonical import b64url, b64url_decode
 from ledger.crypto.keys import PublicKey
-from ledger.crypto.merkle import BlockProver, CompactRange, InvalidProof, leaf_hash, verify_inclusion, verify_range
+from ledger.crypto.merkle import InvalidProof, leaf_hash, verify_inclusion, verify_range
 from ledger.crypto.note import (
     Checkpoint,
     InvalidNote,
-    TlogProof,
-    format_proof,
     parse_proof,
     verify_checkpoint,
 )
-from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, decode_body
-from ledger.log.group import Recorded, Sealed
-from ledger.log.outcomes import Authorship, KeptOutcome, decode_outcome, leaf_count, leaves
-from ledger.model.journal import EntryLeaf, Leaf, RecordLeaf, RefusalLeaf
+from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES
+from ledger.log.group import origin_of
+from ledger.log.outcomes import Authorship, KeptOutcome, leaves
+from ledger.model.journal import BlockLeaf, EntryLeaf, Leaf, RecordLeaf, RefusalLeaf
 from ledger.model.record import Record
 from ledger.model.transactions import Header, Transaction
 from ledger.rules.module import Kind
 from ledger.rules.rulebook import Rulebook
 from ledger.units import DigestField, KindField, ParticipantField, ReferenceField, TimestampField
-
-LEAVES_INLINE_MAX: Final = 16
-"""Most leaves a receipt spells out; above that they are derived from the transaction."""
 
 CountField = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
@@ -59,6 +54,15 @@ class BulkProof(Record, frozen=True, kw_only=True):
     """The signed checkpoint of the block."""
 
 
+class BlockProof(Record, frozen=True, kw_only=True):
+    """The leaf that closes the block, last in the tree of its checkpoint: it proves height and time."""
+
+    leaf: str
+    """The leaf: canonical JSON, to be hashed as it stands."""
+    path: tuple[str, ...]
+    """Its audit path, base64url, from its sibling up."""
+
+
 class Receipt(Record, frozen=True, kw_only=True):
     """The final answer to a transaction."""
 
@@ -68,6 +72,7 @@ class Receipt(Record, frozen=True, kw_only=True):
     transaction_id: DigestField
     kind: KindField
     outcome: Literal["accepted", "refused"]
+    """``refused`` where the only leaf is a refusal: of the whole transaction, or of the one line of a bulk."""
     code: str | None = None
     """Refusal code; absent if accepted."""
     line: CountField | None = None
@@ -83,116 +88,12 @@ class Receipt(Record, frozen=True, kw_only=True):
     """Each leaf with its proof, where there are few."""
     bulk: BulkProof | None = None
     """One proof of all leaves, where there are many."""
+    block: BlockProof
+    """Proves ``height`` and ``time_us``."""
 
 
 class InvalidReceipt(Exception):
     """The receipt does not prove what it says. The message says which step failed, expected and got."""
-
-
-class ReceiptMaker:
-    """Makes receipts of one block."""
-
-    def __init__(self, network: str, block: Block, prover: BlockProver) -> None:
-        self._network = network
-        self._block = block
-        self._prover = prover
-
-    @classmethod
-    def of_sealed(cls, network: str, sealed: Sealed) -> "ReceiptMaker":
-        """For a block that was just made."""
-        return cls(network, sealed.block, sealed.prover)
-
-    @classmethod
-    def of_block(cls, network: str, block: Block) -> "ReceiptMaker":
-        """For a block read back from the store."""
-        hashes = [
-            block.leaf_hashes[at : at + LEAF_HASH_BYTES] for at in range(0, len(block.leaf_hashes), LEAF_HASH_BYTES)
-        ]
-        return cls(network, block, BlockProver(CompactRange.from_bytes(block.before), hashes))
-
-    def of_recorded(self, recorded: Recorded, salts: bytes) -> Receipt:
-        """Return the receipt of a transaction of the block just made; ``salts`` are those of the whole block."""
-        return self._receipt(
-            recorded.signed.transaction,
-            recorded.author,
-            recorded.kept,
-            recorded.first_sequence,
-            recorded.leaf_count,
-            recorded.leaves,
-            salts,
-        )
-
-    def of_submission(self, index: int, rulebook: Rulebook) -> Receipt:
-        """Return the receipt of a submission of a stored block: the same bytes as the first time."""
-        body = decode_body(self._block.body)
-        transaction, author, kept, first_sequence = self._locate(body, index, rulebook)
-        kind = rulebook.kinds[transaction.kind]
-        count = leaf_count(kept, kind, transaction.body)
-        made = leaves(kept, kind, transaction.body, author, first_sequence, self._salts(body.salts, first_sequence))
-        return self._receipt(transaction, author, kept, first_sequence, count, made, body.salts)
-
-    def _locate(
-        self, body: BlockBody, index: int, rulebook: Rulebook
-    ) -> tuple[Transaction[object], Authorship, KeptOutcome, int]:
-        """Walk the submissions before it: the sequence number is where their leaves end."""
-        sequence = self._block.first_sequence
-        for number, (raw, outcome) in enumerate(zip(body.submissions, body.outcomes, strict=True)):
-            transaction, author = authored(raw, rulebook)
-            kept = decode_outcome(outcome)
-            if number == index:
-                return transaction, author, kept, sequence
-            sequence += leaf_count(kept, rulebook.kinds[transaction.kind], transaction.body)
-        raise IndexError(f"block {self._block.height} has {len(body.submissions)} submissions, asked for {index}")
-
-    def _salts(self, salts: bytes, first_sequence: int) -> bytes:
-        return salts[(first_sequence - self._block.first_sequence) * SALT_BYTES :]
-
-    def _receipt(
-        self,
-        transaction: Transaction[object],
-        author: Authorship,
-        kept: KeptOutcome,
-        first_sequence: int,
-        count: int,
-        made: list[bytes],
-        salts: bytes,
-    ) -> Receipt:
-        is_inline = count <= LEAVES_INLINE_MAX
-        return Receipt(
-            network=self._network,
-            participant=transaction.participant,
-            reference=transaction.reference,
-            transaction_id=author.transaction,
-            kind=transaction.kind,
-            outcome="refused" if kept.refusal else "accepted",
-            code=kept.refusal or None,
-            line=kept.line if kept.refusal and kept.line else None,
-            height=self._block.height,
-            time_us=self._block.time_us,  # type: ignore[arg-type]
-            sequence=first_sequence,
-            leaf_count=count,
-            leaves=self._leaf_proofs(first_sequence, made) if is_inline else (),
-            bulk=None if is_inline else self._bulk(kept, first_sequence, count, salts),
-        )
-
-    def _leaf_proofs(self, first_sequence: int, made: list[bytes]) -> tuple[LeafProof, ...]:
-        return tuple(
-            LeafProof(
-                leaf=leaf.decode(),
-                proof=format_proof(TlogProof(sequence, self._prover.path(sequence), self._block.checkpoint)),
-            )
-            for sequence, leaf in enumerate(made, first_sequence)
-        )
-
-    def _bulk(self, kept: KeptOutcome, first_sequence: int, count: int, salts: bytes) -> BulkProof:
-        return BulkProof(
-            salts=b64url(self._salts(salts, first_sequence)[: count * SALT_BYTES]),
-            refused_lines={str(line): code for line, code in kept.refused_lines.items()},
-            range_proof=tuple(
-                b64url(node) for node in self._prover.range_proof(first_sequence, first_sequence + count)
-            ),
-            checkpoint=self._block.checkpoint,
-        )
 
 
 def authored(submission: bytes, rulebook: Rulebook) -> tuple[Transaction[object], Authorship]:
@@ -224,13 +125,15 @@ def verify_receipt(
     """Prove a receipt offline, with public keys only.
 
     Steps: (1) the leaves are spelled out, or follow from the submission; (2) each says what the receipt says;
-    (3) the proof leads from the leaves to the root; (4) the checkpoint is signed by the log.
+    (3) the proof leads from the leaves to the root; (4) the checkpoint is signed by the log; (5) the leaf that closes
+    the block says its height and time.
 
     Args:
         receipt: what the ledger answered.
         origin: the log's origin, from the network id.
         log_key: the log's public key.
-        submission: the signed transaction; needed for a bulk, checked against the leaves if given.
+        submission: the signed transaction; needed for a bulk. If given, postings that follow from it are checked
+            against the leaves, and the receipt's participant and reference against it; no leaf holds those two.
         rulebook: tells how leaves follow from a bulk.
 
     Returns:
@@ -240,10 +143,21 @@ def verify_receipt(
         InvalidReceipt: naming the step that failed.
     """
     try:
-        author = None if submission is None else authored(submission, rulebook)
-        made = _receipt_leaves(receipt, author, rulebook)
-        _check_content(receipt, made, None if author is None else author[1])
-        return tuple(made), _check_proof(receipt, made, origin, log_key)
+        asked = None if submission is None else authored(submission, rulebook)
+        if origin_of(receipt.network) != origin:
+            raise ValueError(f"step 2: expected a receipt of the log {origin}, got one of network {receipt.network}")
+        if asked is not None:
+            _check_asked(receipt, *asked)
+        made = _receipt_leaves(receipt, asked, rulebook)
+        if len(made) != receipt.leaf_count or not made:
+            raise ValueError(f"step 2: expected {receipt.leaf_count} leaves, got {len(made)}")
+        if receipt.bulk is None:
+            _check_leaves(receipt, made, asked, rulebook)
+        elif receipt.outcome != "accepted" or receipt.code is not None or receipt.line is not None:
+            raise ValueError("step 2: the receipt says refused, but has many leaves")
+        checkpoint = _check_proof(receipt, made, origin, log_key)
+        _check_block(receipt, checkpoint)
+        return tuple(made), checkpoint
     except (InvalidProof, InvalidNote, ValueError) as error:
         raise InvalidReceipt(str(error)) from error
 
@@ -263,6 +177,8 @@ def _receipt_leaves(
 ) -> list[bytes]:
     if receipt.bulk is None:
         return [leaf.leaf.encode() for leaf in receipt.leaves]
+    if receipt.leaves:
+        raise ValueError("step 1: expected leaves or the proof of a bulk, got both")
     if author is None:
         raise ValueError("step 1: the receipt of a bulk is checked together with its submission")
     return _derive(receipt, author[0], author[1], rulebook.kinds[author[0].kind])
@@ -271,30 +187,68 @@ def _receipt_leaves(
 def _derive(receipt: Receipt, transaction: Transaction[object], author: Authorship, kind: Kind) -> list[bytes]:
     if receipt.bulk is None or kind.entries is None:
         raise ValueError("step 1: expected the receipt of a bulk")
-    kept = KeptOutcome(refused_lines={int(line): code for line, code in receipt.bulk.refused_lines.items()})
+    refused = tuple((_line(line, receipt.leaf_count), code) for line, code in receipt.bulk.refused_lines.items())
     salts = b64url_decode(receipt.bulk.salts, length=SALT_BYTES * receipt.leaf_count)
-    return leaves(kept, kind, transaction.body, author, receipt.sequence, salts)
+    return leaves(KeptOutcome(refused_lines=refused), kind, transaction.body, author, receipt.sequence, salts)
 
 
-def _check_content(receipt: Receipt, made: list[bytes], author: Authorship | None) -> None:
-    """(2) Every leaf names this transaction, and its outcome is the receipt's."""
-    if len(made) != receipt.leaf_count or not made:
-        raise ValueError(f"step 2: expected {receipt.leaf_count} leaves, got {len(made)}")
-    if author is not None and author.transaction != receipt.transaction_id:
-        raise ValueError(f"step 2: the receipt is for {receipt.transaction_id}, not {author.transaction}")
-    for sequence, data in enumerate(made, receipt.sequence):
-        leaf = canonical.decode(data, Leaf)
-        if not isinstance(leaf, EntryLeaf | RecordLeaf | RefusalLeaf):
-            raise ValueError(f"step 2: leaf {sequence} is of type {type(leaf).__name__}")
-        if leaf.sequence != sequence or leaf.transaction != receipt.transaction_id or leaf.kind != receipt.kind:
-            raise ValueError(f"step 2: leaf {sequence} is of another transaction or place")
-        if author is not None and leaf.authorised_by != author.authorised_by:
-            raise ValueError(f"step 2: leaf {sequence} was authorised by other signatures than those submitted")
-    first = canonical.decode(made[0], Leaf)
-    if receipt.outcome == "refused" and not (isinstance(first, RefusalLeaf) and first.code == receipt.code):
-        raise ValueError(f"step 2: the receipt says refused with {receipt.code}, the leaf does not")
-    if receipt.outcome == "accepted" and receipt.bulk is None and isinstance(first, RefusalLeaf) and len(made) == 1:
-        raise ValueError("step 2: the receipt says accepted, the leaf says refused")
+def _line(text: str, count: int) -> int:
+    """Read the number of a refused line in its one spelling."""
+    if not text.isascii() or not text.isdecimal() or str(int(text)) != text or int(text) >= count:
+        raise ValueError(f"step 1: expected refused lines from 0 to {count - 1}, got {text!r}")
+    return int(text)
+
+
+def _check_asked(receipt: Receipt, transaction: Transaction[object], author: Authorship) -> None:
+    """(2) The receipt answers this very transaction."""
+    expected = (transaction.participant, transaction.reference, transaction.kind, author.transaction)
+    got = (receipt.participant, receipt.reference, receipt.kind, receipt.transaction_id)
+    if got != expected:
+        raise ValueError(f"step 2: expected a receipt for {', '.join(expected)}, got one for {', '.join(got)}")
+
+
+def _check_leaves(
+    receipt: Receipt, made: list[bytes], asked: tuple[Transaction[object], Authorship] | None, rulebook: Rulebook
+) -> None:
+    """(2) Every leaf that is spelled out names this transaction, and its outcome is the receipt's."""
+    decoded = [_decoded(data, receipt.sequence + number, receipt) for number, data in enumerate(made)]
+    first = decoded[0]
+    refusal = first if len(decoded) == 1 and isinstance(first, RefusalLeaf) else None
+    expected = ("accepted", None, None) if refusal is None else ("refused", refusal.code, refusal.line or None)
+    if (receipt.outcome, receipt.code, receipt.line) != expected:
+        raise ValueError(f"step 2: the leaf says {expected}, the receipt does not")
+    if refusal is None:
+        _check_lines(decoded)
+    if asked is None:
+        return
+    transaction, author = asked
+    if any(leaf.authorised_by != author.authorised_by for leaf in decoded):
+        raise ValueError("step 2: a leaf was authorised by other signatures than those submitted")
+    entries = rulebook.kinds[transaction.kind].entries
+    if entries is not None and receipt.outcome == "accepted":
+        wanted = [entry.postings for entry in entries(transaction.body)]
+        posted = [leaf for leaf in decoded if not isinstance(leaf, RecordLeaf)]
+        if len(posted) != len(wanted) or any(
+            isinstance(leaf, EntryLeaf) and leaf.postings != wanted[leaf.line] for leaf in posted
+        ):
+            raise ValueError("step 2: the leaves do not post what was signed")
+
+
+def _decoded(data: bytes, sequence: int, receipt: Receipt) -> EntryLeaf | RecordLeaf | RefusalLeaf:
+    leaf = canonical.decode(data, Leaf)
+    if not isinstance(leaf, EntryLeaf | RecordLeaf | RefusalLeaf):
+        raise ValueError(f"step 2: leaf {sequence} is of type {type(leaf).__name__}")
+    if leaf.sequence != sequence or leaf.transaction != receipt.transaction_id or leaf.kind != receipt.kind:
+        raise ValueError(f"step 2: leaf {sequence} is of another transaction or place")
+    return leaf
+
+
+def _check_lines(decoded: list[EntryLeaf | RecordLeaf | RefusalLeaf]) -> None:
+    """Lines count from 0, and a record comes last: no leaf was left out at the front."""
+    for number, leaf in enumerate(decoded):
+        place = len(decoded) - 1 if isinstance(leaf, RecordLeaf) else leaf.line
+        if place != number:
+            raise ValueError(f"step 2: expected line {number} in leaf {leaf.sequence}, got another")
 
 
 def _check_proof(receipt: Receipt, made: list[bytes], origin: str, log_key: PublicKey) -> Checkpoint:
@@ -305,15 +259,26 @@ def _check_proof(receipt: Receipt, made: list[bytes], origin: str, log_key: Publ
         nodes = [b64url_decode(node, length=LEAF_HASH_BYTES) for node in receipt.bulk.range_proof]
         verify_range(hashes, receipt.sequence, checkpoint.size, nodes, checkpoint.root)
         return checkpoint
-    found: Checkpoint | None = None
-    for sequence, (value, leaf) in enumerate(zip(hashes, receipt.leaves, strict=True), receipt.sequence):
-        proof = parse_proof(leaf.proof)
-        if proof.index != sequence:
-            raise ValueError(f"step 3: expected the proof of leaf {sequence}, got that of leaf {proof.index}")
-        found = verify_checkpoint(proof.checkpoint_text, origin=origin, key=log_key)
-        verify_inclusion(value, sequence, found.size, proof.path, found.root)
-    assert found is not None, "step 2 saw at least one leaf"
-    return found
+    proofs = [parse_proof(leaf.proof) for leaf in receipt.leaves]
+    checkpoint = verify_checkpoint(proofs[0].checkpoint_text, origin=origin, key=log_key)
+    for sequence, (value, proof) in enumerate(zip(hashes, proofs, strict=True), receipt.sequence):
+        if proof.index != sequence or proof.extra is not None:
+            raise ValueError(f"step 3: expected the proof of leaf {sequence} and nothing else")
+        if proof.checkpoint_text != proofs[0].checkpoint_text:
+            raise ValueError(f"step 3: the proof of leaf {sequence} leads to another checkpoint than the first")
+        verify_inclusion(value, sequence, checkpoint.size, proof.path, checkpoint.root)
+    return checkpoint
+
+
+def _check_block(receipt: Receipt, checkpoint: Checkpoint) -> None:
+    """(5) The last leaf of the tree closes the block at the receipt's height and time."""
+    data = receipt.block.leaf.encode()
+    leaf = canonical.decode(data, Leaf)
+    expected = (checkpoint.size - 1, receipt.height, receipt.time_us)
+    if not isinstance(leaf, BlockLeaf) or (leaf.sequence, leaf.height, leaf.time_us) != expected:
+        raise ValueError(f"step 5: expected the leaf of a block with sequence, height and time {expected}")
+    path = [b64url_decode(node, length=LEAF_HASH_BYTES) for node in receipt.block.path]
+    verify_inclusion(leaf_hash(data), checkpoint.size - 1, checkpoint.size, path, checkpoint.root)
 
 
 def canonical_kind(payload: bytes) -> str:

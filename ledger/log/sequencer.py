@@ -8,90 +8,56 @@ Three stages, each in its own threads, with bounded queues between them:
   the block, and only then advances the state;
 * *answering*: everyone in the group hears at once, on the event loop that asked.
 
-A commit that failed may have happened (D20): nothing more is decided until a new epoch has shut the doubtful append
-out and the head was read again. If the block is not there, the very same block is appended again, so that no second
-checkpoint of its size is ever signed.
+What an append that failed means for the group in hand, and for those after it, is said in :mod:`ledger.log.commit`.
 """
 
 import asyncio
 import logging
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.clock import Clock, ClockJumped
 from ledger.crypto.keys import PrivateKey
+from ledger.log.answers import Answer, Job, Unavailable, answer_all, stopping
 from ledger.log.block import SALT_BYTES, Block
-from ledger.log.block_store import AppendUncertain, BlockStore, Deposed, StoreBroken
+from ledger.log.block_store import BlockStore, Deposed, StoreBroken
+from ledger.log.commit import Committer, InDoubt
 from ledger.log.group import Position, Recorded, Sealed, after, decide_group, rulebook_of, seal
 from ledger.log.queue import FairQueue, QueueFull
-from ledger.log.receipts import Receipt, ReceiptMaker
+from ledger.log.receipt_maker import ReceiptMaker
+from ledger.log.receipts import Receipt
+from ledger.log.reception import Reception
 from ledger.log.replay import Replay
 from ledger.model.outcome import Duplicate, Inadmissible
-from ledger.model.transactions import SignedTransaction
 from ledger.rules.opening import NotAdmissible, open_transaction
+from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ledger_of
 from ledger.state import State
 from ledger.units import BULK_LINES_MAX, Kid, ParticipantId, Reference, TimestampUs
 
+__all__ = ["Older", "Sequencer", "Unavailable"]
+
 GROUP_LINES_MAX: Final = BULK_LINES_MAX
 """Most lines decided as one block; a single bulk may fill it."""
 
-RECEIVED_ITEMS_MAX: Final = 8_192
-"""Most submissions waiting to be opened."""
-
-RECEIVED_BYTES_MAX: Final = 256 * 1024 * 1024
-"""Most bytes waiting to be opened."""
-
-OPENING_THREADS: Final = 2
-"""Threads that open submissions: signature checks run beside the interpreter, so two keep two cores busy."""
-
-OPENING_BATCH: Final = 32
-"""Most submissions one opening thread takes at once."""
-
-RESOLVE_ATTEMPTS: Final = 6
-"""How often a doubtful append is looked into before its senders are told that the outcome is unknown."""
-
-RESOLVE_WAIT_S: Final = 0.25
-"""Pause between two looks, in seconds; doubled each time."""
+GROUP_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Most bytes of submissions decided as one block, so that its append ends within the store's time limit."""
 
 CLOCK_BEHIND_MAX_US: Final = 1_000_000
 """Largest step of the clock behind the last block that is bridged by counting on; beyond it acceptance stops."""
 
-RETRY_AFTER_S: Final = 1
-"""What a sender is told to wait when a queue is full, in seconds."""
+ANSWER_WAIT_MAX_S: Final = 30.0
+"""Longest wait of a sender, in seconds. Above what a store takes to fail and to be asked again, below what clients
+and proxies bear; beyond it the store hangs, and the sender must hear that the outcome is unknown."""
+
+STOP_WAIT_MAX_S: Final = 30.0
+"""How long stopping waits for the group in hand, in seconds: a store that hangs must not keep the process alive."""
 
 logger = logging.getLogger(__name__)
-
-
-class Unavailable(Exception):
-    """The ledger cannot say yes or no now; send the same bytes again later.
-
-    ``code`` is a problem code, ``retry_after_s`` a hint in seconds, None if this node will not come back.
-    """
-
-    def __init__(self, code: str, detail: str, *, retry_after_s: int | None = RETRY_AFTER_S) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code = code
-        self.detail = detail
-        self.retry_after_s = retry_after_s
-
-
-Answer = Receipt | Duplicate | Exception
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One submission on its way through the stages."""
-
-    raw: bytes
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Answer]"
-    signed: SignedTransaction | None = field(default=None)
-
 
 Older = Callable[[ParticipantId, Reference], tuple[bytes, int, int] | None]
 """Finds the first outcome of a reference older than the window: first 16 bytes of the transaction id, height, index."""
@@ -111,7 +77,7 @@ class Sequencer:
         randomness: Callable[[int], bytes] = os.urandom,
         on_block: Callable[[Block], None] | None = None,
         older: Older | None = None,
-        queue: FairQueue["_Job"] | None = None,
+        queue: FairQueue[Job] | None = None,
     ) -> None:
         """Take over a replay that has caught up with an open store.
 
@@ -128,21 +94,16 @@ class Sequencer:
         """
         self._store = store
         self._replay = replay
-        self._epoch = epoch
         self._keyring = keyring
         self._clock = clock
         self._randomness = randomness
         self.on_block = on_block
         self.older = older
-        self._position = replay.position
-        self._checkpoint = store.head().checkpoint
-        self._doubtful: Sealed | None = None
-        self._received: deque[_Job] = deque()
-        self._received_bytes = 0
-        self._received_changed = threading.Condition()
-        self._queue: FairQueue[_Job] = queue or FairQueue()
+        self._reception = Reception(self._open)
+        self._queue: FairQueue[Job] = queue or FairQueue()
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._committer = Committer(store, epoch, self._stopping)
+        self._thread: threading.Thread | None = None
         self.failure: Unavailable | None = None
         """Why nothing is accepted any more; None while all is well."""
 
@@ -154,17 +115,22 @@ class Sequencer:
     @property
     def position(self) -> Position:
         """Where the log stands."""
-        return self._position
+        return self._replay.position
 
     @property
     def checkpoint(self) -> str:
         """The newest signed checkpoint."""
-        return self._checkpoint
+        return self._replay.checkpoint
 
     @property
     def network(self) -> str:
         """The network id."""
         return self._replay.network
+
+    @property
+    def origin(self) -> str:
+        """The log's origin, which is its key's name too."""
+        return self._replay.origin
 
     @property
     def waiting_lines(self) -> int:
@@ -173,21 +139,23 @@ class Sequencer:
 
     def start(self) -> None:
         """Start the threads."""
-        assert not self._threads, "a sequencer is started once"
-        names = [(f"opening-{number}", self._open_all) for number in range(OPENING_THREADS)]
-        for name, run in (*names, ("sequencing", self._sequence_all)):
-            thread = threading.Thread(target=run, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        assert self._thread is None, "a sequencer is started once"
+        self._thread = threading.Thread(target=self._sequence_all, name="sequencing", daemon=True)
+        self._thread.start()
+        self._reception.start()
 
     def stop(self) -> None:
-        """Finish the group in hand, answer everything that waits with ``node_stopping``, end the threads."""
+        """Finish the group in hand, answer everything that waits with ``node_stopping``, end the threads.
+
+        A store that hangs is waited for ``STOP_WAIT_MAX_S``; its thread then ends with the process.
+        """
         self._stopping.set()
-        with self._received_changed:
-            self._received_changed.notify_all()
+        self._reception.stop()
         self._queue.close()
-        for thread in self._threads:
-            thread.join()
+        if self._thread is not None:
+            self._thread.join(STOP_WAIT_MAX_S)
+            if self._thread.is_alive():
+                logger.error("the store does not answer; the group in hand is left in doubt")
 
     async def submit(self, raw: bytes) -> Receipt:
         """Have one submission decided, and wait until its outcome is durable.
@@ -199,69 +167,63 @@ class Sequencer:
             NotAdmissible: it cannot be decided as it is; nothing was recorded.
             Unavailable: no answer now; the same bytes may be sent again.
         """
+        if self.failure is not None:
+            raise self.failure.again()
         loop = asyncio.get_running_loop()
-        job = _Job(raw, loop, loop.create_future())
-        self._receive(job)
+        job = Job(raw, loop, loop.create_future())
+        self._reception.receive(job)
+        try:
+            async with asyncio.timeout(ANSWER_WAIT_MAX_S):
+                return await self._answered(job)
+        except TimeoutError as error:
+            raise Unavailable(
+                "outcome_unknown", f"no answer within {ANSWER_WAIT_MAX_S:.0f} s; send the same bytes again"
+            ) from error
+
+    def first_answer(self, height: int, index: int) -> Receipt:
+        """Return the receipt of a submission of a durable block: the same as its sender got the first time.
+
+        Raises:
+            Unavailable: the store cannot be read now.
+        """
+        try:
+            block = self._store.read(height)
+        except (StoreBroken, SQLAlchemyError) as error:
+            raise Unavailable("store_unavailable", f"block {height} cannot be read now") from error
+        assert block is not None, "a first outcome stands in a durable block"
+        return ReceiptMaker.of_block(self.network, block, self._replay.rulebooks).of_submission(index)
+
+    async def _answered(self, job: Job) -> Receipt:
         answer = await job.future
         if isinstance(answer, NotAdmissible) and answer.code == "reference_expired" and self.older is not None:
-            answer = await asyncio.to_thread(self._look_up_older, job, answer)
+            answer = await asyncio.to_thread(self._look_up_older, self.older, job, answer)
         if isinstance(answer, Duplicate):
             return await asyncio.to_thread(self.first_answer, answer.height, answer.index)
+        if isinstance(answer, Unavailable):
+            raise answer.again()
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def first_answer(self, height: int, index: int) -> Receipt:
-        """Return the receipt of a submission of a durable block: the same as its sender got the first time."""
-        block = self._store.read(height)
-        assert block is not None, "a first outcome stands in a durable block"
-        return ReceiptMaker.of_block(self.network, block).of_submission(
-            index, rulebook_of(self.state, self._replay.rulebooks)
-        )
-
-    def _receive(self, job: _Job) -> None:
-        """Add to the submissions that wait to be opened, or say why not."""
-        with self._received_changed:
-            if self.failure is not None:
-                raise self.failure
-            if self._stopping.is_set():
-                raise _stopping()
-            if len(self._received) >= RECEIVED_ITEMS_MAX or self._received_bytes + len(job.raw) > RECEIVED_BYTES_MAX:
-                raise Unavailable("queue_full", f"{len(self._received)} submissions are waiting to be opened")
-            self._received.append(job)
-            self._received_bytes += len(job.raw)
-            self._received_changed.notify()
-
     # --- opening -----------------------------------------------------------------------------------------------
 
-    def _open_all(self) -> None:
-        while batch := self._take_received():
-            answers: list[tuple[_Job, Answer]] = []
-            for job in batch:
-                answer = self._stop_answer() or self._open(job)
-                if answer is not None:
-                    answers.append((job, answer))
-            _answer(answers)
-
-    def _take_received(self) -> list[_Job]:
-        with self._received_changed:
-            self._received_changed.wait_for(lambda: bool(self._received) or self._stopping.is_set())
-            batch = [self._received.popleft() for _ in range(min(OPENING_BATCH, len(self._received)))]
-            self._received_bytes -= sum(len(job.raw) for job in batch)
-            return batch
-
-    def _open(self, job: _Job) -> Answer | None:
+    def _open(self, job: Job) -> Answer | None:
         """Open one submission and queue it; the answer if it goes no further."""
+        if stop := self._stop_answer():
+            return stop
         try:
             rulebook = rulebook_of(self.state, self._replay.rulebooks)
-            signed = open_transaction(job.raw, rulebook=rulebook, network=self.network, key_of=self._replay.public_key)
-            job.signed = signed
-            kind = rulebook.kinds[signed.transaction.kind]
+            if problem := self._open_by(rulebook, job):
+                return problem
+            assert job.signed is not None, "it was just opened"
+            kind = rulebook.kinds[job.signed.transaction.kind]
             self._queue.put(
-                signed.transaction.participant, job, weight=kind.weight(signed.body), is_urgent=kind.is_urgent
+                job.signed.transaction.participant,
+                job,
+                weight=kind.weight(job.signed.body),
+                size=len(job.raw),
+                is_urgent=kind.is_urgent,
             )
-        except NotAdmissible as error:
-            return error
         except QueueFull as error:
             return Unavailable("queue_full", str(error))
         except Exception as error:
@@ -269,135 +231,143 @@ class Sequencer:
             return Unavailable("node_broken", f"opening failed: {type(error).__name__}")
         return None
 
+    def _open_by(self, rulebook: Rulebook, job: Job) -> NotAdmissible | None:
+        """Open one submission by the given rules; the problem if it cannot be."""
+        try:
+            job.signed = open_transaction(
+                job.raw, rulebook=rulebook, network=self.network, key_of=self._replay.public_key
+            )
+        except NotAdmissible as error:
+            return error
+        job.rulebook = rulebook
+        return None
+
     # --- sequencing --------------------------------------------------------------------------------------------
 
     def _sequence_all(self) -> None:
-        while jobs := self._queue.take(GROUP_LINES_MAX):
+        while jobs := self._queue.take(GROUP_LINES_MAX, GROUP_BYTES_MAX):
             while jobs:
                 jobs = self._sequence(jobs)
 
-    def _sequence(self, jobs: list[_Job]) -> list[_Job]:
+    def _sequence(self, jobs: list[Job]) -> list[Job]:
         """Decide, seal, append and answer one group; returns the jobs that were left for the next block."""
         try:
             stop = self._stop_answer() or self._settle_doubt()
             if stop is not None:
-                _answer([(job, stop) for job in jobs])
+                answer_all([(job, stop) for job in jobs])
                 return []
-            done, answers = self._one_block(jobs)
+            rulebook = rulebook_of(self.state, self._replay.rulebooks)
+            jobs = self._opened_by(rulebook, jobs)
+            done, answers = self._one_block(rulebook, jobs)
         except Exception as error:
             logger.exception("the sequencer failed")
-            self.failure = Unavailable("node_broken", f"the sequencer failed: {error}", retry_after_s=None)
-            _answer([(job, self.failure) for job in jobs])
+            broken = self._fail("node_broken", f"the sequencer failed: {type(error).__name__}")
+            answer_all([(job, broken) for job in jobs])
             return []
-        _answer(answers)
+        answer_all(answers)
         return jobs[done:]
 
-    def _one_block(self, jobs: Sequence[_Job]) -> tuple[int, list[tuple[_Job, Answer]]]:
+    def _opened_by(self, rulebook: Rulebook, jobs: list[Job]) -> list[Job]:
+        """Return the jobs opened by the rules in force: those that waited while the rules changed are opened again."""
+        kept: list[Job] = []
+        for job in jobs:
+            problem = None if job.rulebook is rulebook else self._open_by(rulebook, job)
+            if problem is None:
+                kept.append(job)
+            else:
+                answer_all([(job, problem)])
+        return kept
+
+    def _one_block(self, rulebook: Rulebook, jobs: Sequence[Job]) -> tuple[int, list[tuple[Job, Answer]]]:
+        """Make one block of the first jobs; returns how many it took, and their answers."""
         time_us = self._time()
         if isinstance(time_us, Unavailable):
             return len(jobs), [(job, time_us) for job in jobs]
-        rulebook = rulebook_of(self.state, self._replay.rulebooks)
         signed = [job.signed for job in jobs if job.signed is not None]
-        group = decide_group(rulebook, self.state, self._position, signed, time_us)
-        if group.recorded:
-            sealed = seal(
-                group,
-                self._position,
-                epoch=self._epoch,
-                salts=self._randomness(SALT_BYTES * group.leaf_count),
-                origin=self._replay.origin,
-                log_key=self._keyring[ledger_of(self.state).log_key],
-            )
-            trouble = self._commit(sealed)
-            if trouble is not None:
-                return len(group.ends), [(job, trouble) for job in jobs[: len(group.ends)]]
-            return len(group.ends), self._answers(jobs, sealed)
-        # Nothing to record: problems and duplicates only.
-        return len(group.ends), [
-            (job, _problem(end) if isinstance(end, Inadmissible) else end)
-            for job, end in zip(jobs, group.ends, strict=False)
-            if not isinstance(end, Recorded)
-        ]
-
-    def _answers(self, jobs: Sequence[_Job], sealed: Sealed) -> list[tuple[_Job, Answer]]:
+        group = decide_group(rulebook, self.state, self.position, signed, time_us)
+        done = len(group.ends)
+        if not group.recorded:
+            # Nothing to record: problems and duplicates only.
+            return done, [(job, _unrecorded(end)) for job, end in zip(jobs, group.ends, strict=False)]
+        sealed = seal(
+            group,
+            self.position,
+            epoch=self._committer.epoch,
+            salts=self._randomness(SALT_BYTES * group.leaf_count),
+            origin=self._replay.origin,
+            log_key=self._keyring[ledger_of(self.state).log_key],
+        )
+        trouble = self._commit(sealed)
+        if trouble is not None:
+            return done, [(job, trouble) for job in jobs[:done]]
         maker = ReceiptMaker.of_sealed(self.network, sealed)
-        answers: list[tuple[_Job, Answer]] = []
-        for job, end in zip(jobs, sealed.group.ends, strict=False):
-            if isinstance(end, Recorded):
-                answers.append((job, maker.of_recorded(end, sealed.salts)))
-            else:
-                answers.append((job, _problem(end) if isinstance(end, Inadmissible) else end))
-        return answers
+        return done, [
+            (job, maker.of_recorded(end, sealed.salts) if isinstance(end, Recorded) else _unrecorded(end))
+            for job, end in zip(jobs, group.ends, strict=False)
+        ]
 
     def _time(self) -> TimestampUs | Unavailable:
         """One time for the block, strictly above the last (design D24)."""
-        last_us = self._position.time_us
+        last_us = self.position.time_us
         try:
             now_us = self._clock.now_us()
         except ClockJumped as error:
-            self.failure = Unavailable("clock_jumped", str(error), retry_after_s=None)
-            return self.failure
+            return self._fail("clock_jumped", str(error))
         if now_us > last_us:
             return now_us
         if last_us - now_us > CLOCK_BEHIND_MAX_US:
-            self.failure = Unavailable(
-                "clock_jumped", f"the clock says {now_us}, the last block {last_us}", retry_after_s=None
-            )
-            return self.failure
+            return self._fail("clock_jumped", f"the clock says {now_us}, the last block {last_us}")
         return TimestampUs(last_us + 1)
 
     def _commit(self, sealed: Sealed) -> Unavailable | None:
         """Make a block durable and advance; None if that is certain."""
         try:
-            self._store.append(sealed.block)
-        except AppendUncertain as error:
-            logger.warning("the outcome of block %s is in doubt: %s", sealed.block.height, error)
-            self._doubtful = sealed
-            return self._settle_doubt()
-        except Deposed as error:
-            return self._fail("node_deposed", str(error))
-        except StoreBroken as error:
-            self._fail("node_broken", str(error))
-            return Unavailable("outcome_unknown", str(error))
+            self._committer.append(sealed)
+        except Deposed:
+            return self._fail("node_deposed", "another node took over")
+        except InDoubt as error:
+            return self._in_doubt(error, "outcome_unknown", "whether it was recorded is not known")
         self._advance(sealed)
         return None
 
     def _settle_doubt(self) -> Unavailable | None:
-        """Find out whether a doubtful block is there, and append it again if not; None if there is no doubt left."""
-        sealed = self._doubtful
-        if sealed is None:
-            return None
-        wait_s = RESOLVE_WAIT_S
-        for attempt in range(RESOLVE_ATTEMPTS):
-            if attempt:
-                self._stopping.wait(wait_s)
-                wait_s *= 2
-            try:
-                head = self._store.reopen()
-                self._epoch = head.epoch
-                if head.height < sealed.block.height:
-                    self._store.append(sealed.block)
-                elif head.digest != sealed.block.digest():
-                    return self._fail("node_deposed", "another block stands at the height of the doubtful one")
-            except AppendUncertain as error:
-                logger.warning("block %s is still in doubt: %s", sealed.block.height, error)
-                continue
-            except Deposed as error:
-                return self._fail("node_deposed", str(error))
-            except StoreBroken as error:
-                self._fail("node_broken", str(error))
-                return Unavailable("outcome_unknown", str(error))
-            self._doubtful = None
+        """Settle the doubt about the block before, if there is any; None if there is none left."""
+        try:
+            sealed = self._committer.settle()
+        except InDoubt as error:
+            return self._in_doubt(error, "store_unavailable", "the store does not answer")
+        if sealed is not None:
             self._advance(sealed)
-            return None
-        return Unavailable("outcome_unknown", f"block {sealed.block.height} is in doubt; send the same bytes again")
+        return self.failure
+
+    def _in_doubt(self, error: InDoubt, code: str, detail: str) -> Unavailable:
+        """Return what those are told who wait; where looking again is vain, nothing is accepted any more.
+
+        What the database says is for the log of the node, not for senders.
+        """
+        logger.error("%s: %s", code, error)
+        if isinstance(error.cause, Deposed):
+            self._fail("node_deposed", "another node took over")
+        elif isinstance(error.cause, StoreBroken):
+            self._fail("node_broken", "the store is damaged or full")
+        return Unavailable(code, f"{detail}; send the same bytes again")
 
     def _advance(self, sealed: Sealed) -> None:
+        """Take in what a durable block changed."""
+        block = sealed.block
         self.state.advance(sealed.group.overlay, sealed.group.time_us)
-        self._position = after(sealed.block, sealed.prover.after)
-        self._checkpoint = sealed.block.checkpoint
+        self._replay.resume(self.state, after(block, sealed.prover.after), block.epoch, block.checkpoint)
+        ledger = ledger_of(self.state)
+        if ledger.rulebook not in self._replay.rulebooks:
+            self._fail("node_broken", f"the ledger is under rulebook {ledger.rulebook} now, which this node lacks")
+        elif ledger.log_key not in self._keyring:
+            self._fail("node_broken", f"checkpoints are signed with key {ledger.log_key} now, which this node lacks")
         if self.on_block is not None:
-            self.on_block(sealed.block)
+            try:
+                self.on_block(block)
+            except Exception:
+                # The block is durable and decided; whoever follows it catches up from the store.
+                logger.exception("telling of block %s failed", block.height)
 
     def _fail(self, code: str, detail: str) -> Unavailable:
         logger.error("the sequencer stops: %s: %s", code, detail)
@@ -405,15 +375,14 @@ class Sequencer:
         return self.failure
 
     def _stop_answer(self) -> Unavailable | None:
-        return self.failure or (_stopping() if self._stopping.is_set() else None)
+        return self.failure or (stopping() if self._stopping.is_set() else None)
 
-    def _look_up_older(self, job: _Job, expired: NotAdmissible) -> Answer:
+    def _look_up_older(self, older: Older, job: Job, expired: NotAdmissible) -> Answer:
         """A reference too old for the window: its first outcome stands in the projections, if it has one (D5)."""
-        assert self.older is not None, "asked only where there are projections"
         assert job.signed is not None, "a decided job was opened"
         transaction = job.signed.transaction
         try:
-            found = self.older(transaction.participant, transaction.reference)
+            found = older(transaction.participant, transaction.reference)
         except Unavailable as error:
             return error
         if found is None:
@@ -426,26 +395,7 @@ class Sequencer:
         return Duplicate(height, index)
 
 
-def _stopping() -> Unavailable:
-    return Unavailable("node_stopping", "the node is stopping; send the same bytes again")
-
-
-def _problem(inadmissible: Inadmissible) -> NotAdmissible:
-    return NotAdmissible(inadmissible.code, inadmissible.detail)
-
-
-def _answer(answers: Sequence[tuple[_Job, Answer]]) -> None:
-    """Tell everyone, once for each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Answer]]] = {}
-    for job, answer in answers:
-        by_loop.setdefault(job.loop, []).append((job, answer))
-    for loop, own in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_set_results, own)
-
-
-def _set_results(answers: Sequence[tuple[_Job, Answer]]) -> None:
-    for job, answer in answers:
-        # A sender who hung up is answered when it asks again.
-        if not job.future.done():
-            job.future.set_result(answer)
+def _unrecorded(end: Inadmissible | Duplicate | Recorded) -> Answer:
+    """Return the answer of a transaction that left no trace in the block."""
+    assert not isinstance(end, Recorded), "what is recorded has a receipt"
+    return NotAdmissible(end.code, end.detail) if isinstance(end, Inadmissible) else end

@@ -12,10 +12,12 @@ from typing import Final
 import msgspec
 
 from ledger.crypto.merkle import CompactRange
+from ledger.crypto.note import parse_checkpoint
+from ledger.log.block import Block
 from ledger.log.block_store import BlockReader
-from ledger.log.group import Position, rulebook_of
+from ledger.log.checkpoint_file import sync_directory
+from ledger.log.group import Position
 from ledger.log.replay import Replay
-from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ledger_of
 from ledger.state import State
 from ledger.units import TimestampUs
@@ -33,8 +35,6 @@ class _Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     network: str
     height: int
-    epoch: int
-    time_us: int
     range: bytes
     block_digest: bytes
     rulebook: int
@@ -50,8 +50,6 @@ def write_snapshot(directory: Path, replay: Replay) -> Path:
             version=SNAPSHOT_VERSION,
             network=replay.network,
             height=position.height,
-            epoch=replay.epoch,
-            time_us=position.time_us,
             range=position.range.to_bytes(),
             block_digest=position.digest,
             rulebook=ledger_of(replay.state).rulebook,
@@ -65,7 +63,10 @@ def write_snapshot(directory: Path, replay: Replay) -> Path:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    for old in _by_height(directory)[SNAPSHOTS_KEPT:]:
+    sync_directory(directory)
+    # Those above are of another history, or of another network: not this one's to remove.
+    older = [other for other in _by_height(directory) if other.name < path.name]
+    for old in older[SNAPSHOTS_KEPT - 1 :]:
         old.unlink(missing_ok=True)
     return path
 
@@ -86,20 +87,33 @@ def load_newest(directory: Path, replay: Replay, reader: BlockReader, *, height_
         if height_max is not None and snapshot.height > height_max:
             continue
         block = reader.read(snapshot.height)
-        if block is None or block.digest() != snapshot.block_digest:
+        if block is None or not _matches(snapshot, block):
             continue
-        rulebook: Rulebook = replay.rulebooks[snapshot.rulebook]
-        state = State.load(rulebook.tables, snapshot.state)
-        assert rulebook_of(state, replay.rulebooks) is rulebook, "the state names the rules it was written under"
-        position = Position(
-            snapshot.height,
-            TimestampUs(snapshot.time_us),
-            CompactRange.from_bytes(snapshot.range),
-            snapshot.block_digest,
-        )
-        replay.resume(state, position, snapshot.epoch)
+        try:
+            state = State.load(replay.rulebooks[snapshot.rulebook].tables, snapshot.state)
+        except (ValueError, msgspec.MsgspecError):
+            # Of a release whose tables were others; the blocks tell the same.
+            continue
+        position = Position(block.height, TimestampUs(block.time_us), _range_after(snapshot), snapshot.block_digest)
+        replay.resume(state, position, block.epoch, block.checkpoint)
         return True
     return False
+
+
+def _matches(snapshot: _Snapshot, block: Block) -> bool:
+    """Whether a snapshot was taken at this very block, and its tree is the one the block's checkpoint signs."""
+    if block.digest() != snapshot.block_digest:
+        return False
+    checkpoint, _ = parse_checkpoint(block.checkpoint)
+    try:
+        tree = _range_after(snapshot)
+    except ValueError:
+        return False
+    return (tree.size, tree.root()) == (checkpoint.size, checkpoint.root)
+
+
+def _range_after(snapshot: _Snapshot) -> CompactRange:
+    return CompactRange.from_bytes(snapshot.range)
 
 
 def _by_height(directory: Path) -> list[Path]:
@@ -108,7 +122,11 @@ def _by_height(directory: Path) -> list[Path]:
 
 def _read(path: Path) -> _Snapshot | None:
     """A snapshot whose own digest holds; None for a torn, foreign or older file."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError:
+        # Removed meanwhile by whoever wrote a newer one, or not to be read.
+        return None
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         return None
     try:

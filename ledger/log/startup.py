@@ -10,7 +10,7 @@ from ledger.crypto.keys import PrivateKey
 from ledger.genesis import read_genesis
 from ledger.log.block import SALT_BYTES
 from ledger.log.block_store import NO_HEIGHT, BlockStore
-from ledger.log.group import GENESIS_LEAVES, genesis_block
+from ledger.log.group import GENESIS_LEAVES, genesis_block, rulebook_of
 from ledger.log.replay import Replay
 from ledger.log.snapshot import load_newest
 from ledger.rules.rulebook import Rulebook
@@ -45,15 +45,18 @@ def open_log(
     """Open the store under a new epoch and bring a state up to its head; writes the genesis block if it is empty.
 
     Raises:
-        InvalidGenesis, UnknownRulebook: the document does not hold, or asks for rules this program lacks.
+        InvalidGenesis: the document does not hold.
+        UnknownRulebook: genesis, or the ledger by now, asks for rules this program lacks.
         StoreInUse, HeadBehind, StoreBroken: as the store says.
+        AppendUncertain: the genesis block may have been written; starting again tells.
         ReplayFault: a stored block does not follow from those before it.
         LogKeyMissing: the keyring lacks the log key in force.
     """
     replay = Replay(document, rulebooks, checks_signatures=False)
-    _require_log_key(replay, keyring)
     head = store.open(take_over=take_over)
     if head.height == NO_HEIGHT:
+        # Only here: the key of genesis may have been rotated, and destroyed, long ago.
+        _require_log_key(replay, keyring)
         genesis = read_genesis(document)
         store.append(
             genesis_block(
@@ -71,6 +74,7 @@ def open_log(
     for block in store.blocks(replay.position.height + 1):
         replay.apply(block)
         count += 1
+    rulebook_of(replay.state, rulebooks)
     _require_log_key(replay, keyring)
     return OpenedLog(replay, head.epoch, count)
 

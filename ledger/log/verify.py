@@ -56,7 +56,7 @@ def verify_export(
         rulebooks: the versions of the rules to decide by.
         network: the network id from a source other than the file; without it a forged network passes.
         at_least: a signed checkpoint seen earlier; the export must contain it, or its tail was dropped.
-        progress: called after each block with bytes read and leaves proved.
+        progress: called after each block with bytes of blocks read and leaves proved.
 
     Raises:
         VerificationFault: at the first thing that does not hold.
@@ -67,21 +67,24 @@ def verify_export(
         if network is not None and replay.network != network:
             raise VerificationFault(f"line 1: expected network {network}, got {replay.network}")
         seen = None if at_least is None else parse_checkpoint(at_least)[0]
-        transactions = 0
-        for line, exported in read_blocks(stream):
+        transactions = bytes_read = 0
+        for line, length, exported in read_blocks(stream):
             transactions += _apply(replay, line, exported)
+            bytes_read += length
             if seen is not None and at_least is not None and replay.position.range.size == seen.size:
                 _match(replay, at_least, seen)
                 seen = None
             if progress is not None:
-                progress(stream.tell(), replay.position.range.size)
+                progress(bytes_read, replay.position.range.size)
         if seen is not None:
             raise VerificationFault(
                 f"the export has {replay.position.range.size} leaves and no block that ends at leaf {seen.size}, "
                 "where the given checkpoint stands: its tail was dropped, or it is another log"
             )
         return _report(replay, transactions, is_network_pinned=network is not None)
-    except (ExportFault, ReplayFault, InvariantBroken, InvalidGenesis, InvalidNote, UnknownRulebook) as error:
+    except InvalidNote as error:
+        raise VerificationFault(f"the given checkpoint: {error}") from error
+    except (ExportFault, ReplayFault, InvariantBroken, InvalidGenesis, UnknownRulebook) as error:
         raise VerificationFault(str(error)) from error
 
 
@@ -90,7 +93,10 @@ def _apply(replay: Replay, line: int, exported: ExportBlock) -> int:
         block = stored(exported, replay.position.range)
     except NotCanonical as error:
         raise ExportFault(line, str(error)) from error
-    return len(replay.apply(block).recorded)
+    try:
+        return len(replay.apply(block).recorded)
+    except UnknownRulebook as error:
+        raise VerificationFault(f"block {block.height}: {error}") from error
 
 
 def _match(replay: Replay, at_least: str, seen: Checkpoint) -> None:
@@ -106,6 +112,8 @@ def _match(replay: Replay, at_least: str, seen: Checkpoint) -> None:
 
 
 def _report(replay: Replay, transactions: int, *, is_network_pinned: bool) -> Report:
+    if replay.position.height < 0:
+        raise VerificationFault("line 2: expected the genesis block, got none")
     check_conservation(replay.state)
     supply = {asset_id: replay.state.get(BALANCES, asset.contra) or 0 for asset_id, asset in replay.state.items(ASSETS)}
     return Report(

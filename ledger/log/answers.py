@@ -1,0 +1,71 @@
+"""What travels back from the sequencer to whoever submitted: across threads, on the event loop that asked."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.log.receipts import Receipt
+from ledger.model.outcome import Duplicate
+from ledger.model.transactions import SignedTransaction
+from ledger.rules.rulebook import Rulebook
+
+RETRY_AFTER_S: Final = 1
+"""What a sender is told to wait when there is no answer now, in seconds."""
+
+
+class Unavailable(Exception):
+    """The ledger cannot say yes or no now; send the same bytes again later.
+
+    ``code`` is a problem code, ``retry_after_s`` a hint in seconds, None if this node will not come back.
+    """
+
+    def __init__(self, code: str, detail: str, *, retry_after_s: int | None = RETRY_AFTER_S) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+    def again(self) -> "Unavailable":
+        """Return an equal one to be raised: an exception raised twice gathers the frames of every time."""
+        return Unavailable(self.code, self.detail, retry_after_s=self.retry_after_s)
+
+
+Answer = Receipt | Duplicate | Exception
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One submission on its way through the stages."""
+
+    raw: bytes
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Answer]"
+    signed: SignedTransaction | None = field(default=None)
+    """Set when it was opened."""
+    rulebook: Rulebook | None = field(default=None)
+    """The rules it was opened by."""
+
+
+def stopping() -> Unavailable:
+    """Return the answer of a node on its way out."""
+    return Unavailable("node_stopping", "the node is stopping; send the same bytes again")
+
+
+def answer_all(answers: Sequence[tuple[Job, Answer]]) -> None:
+    """Tell everyone, once for each event loop. Never fails: one sender's trouble is not the next one's."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, Answer]]] = {}
+    for job, answer in answers:
+        by_loop.setdefault(job.loop, []).append((job, answer))
+    for loop, own in by_loop.items():
+        # A loop that was closed has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_set_results, own)
+
+
+def _set_results(answers: Sequence[tuple[Job, Answer]]) -> None:
+    for job, answer in answers:
+        # A sender who hung up is answered when it asks again.
+        if not job.future.done():
+            job.future.set_result(answer)

@@ -1,0 +1,201 @@
+"""The follower: folds new blocks and has their rows written, batch by batch (design section 4, step 8).
+
+It makes every decision and every leaf again, so that it is a standing check of replay against the log. What it
+finds wrong stops it: the views then stay where they are, and say so, for every answer names the size it includes.
+"""
+
+import json
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from ledger.log.block_store import BlockReader
+from ledger.log.group import UnknownRulebook
+from ledger.log.replay import Replay, ReplayFault
+from ledger.log.snapshot import load_newest, write_snapshot
+from ledger.views.applied import REBUILD, Applied, ViewsFault
+from ledger.views.facts import BlockFacts, Observer
+from ledger.views.writer import ViewsWriter
+
+BLOCKS_PER_BATCH: Final = 32
+"""Most blocks in one transaction: under load the follower catches up by larger batches, not by more commits."""
+
+LEAVES_PER_BATCH: Final = 32_768
+"""A batch is closed when it has so many leaves: about 65,536 statement lines, some tens of megabytes."""
+
+SNAPSHOT_EVERY_ENTRIES: Final = 1_000_000
+"""Leaves between two snapshots: a restart replays no more than these."""
+
+POLL_INTERVAL_S: Final = 1.0
+"""How long the follower sleeps without being woken, in seconds; a lost wake-up costs no more than this."""
+
+_WAKE_BYTES: Final = 65_536
+"""Wake-ups read at a time: the capacity of a pipe."""
+
+_FAULTS: Final = (ReplayFault, ViewsFault, UnknownRulebook)
+"""What the same program would meet again if it were started again."""
+
+Progress = Callable[[Applied], None]
+"""Told of each batch."""
+
+
+class Follower:
+    """Keeps a views database at the head of a log. Once a method raised, only ``rebuild`` and ``close`` are left."""
+
+    def __init__(
+        self,
+        reader: BlockReader,
+        replay: Replay,
+        *,
+        database_url: str,
+        snapshots: Path,
+        snapshot_every: int = SNAPSHOT_EVERY_ENTRIES,
+    ) -> None:
+        """Follow a log.
+
+        Args:
+            reader: its blocks.
+            replay: one that has taken in no block yet.
+            database_url: the views database; made if it is an SQLite file that does not exist.
+            snapshots: the directory snapshots are read from and written to.
+            snapshot_every: leaves between two snapshots.
+        """
+        assert replay.position.height < 0, "a follower starts from a fresh replay"
+        self._reader = reader
+        self._replay = replay
+        self._writer = ViewsWriter(database_url, replay.network)
+        self._snapshots = snapshots
+        self._snapshot_every = snapshot_every
+        self._snapshot_size = 0
+        self._observer: Observer | None = None
+        self._has_failed = False
+
+    def open(self) -> Applied:
+        """Find out how far the views are and bring a fresh replay there; makes the tables if there are none.
+
+        Raises:
+            ViewsFault: they are views of another log, or of another version of this program.
+            ReplayFault: a block does not follow from those before it.
+        """
+        assert self._observer is None, "a follower is opened once"
+        applied = self._writer.open()
+        if applied.height > self._reader.head().height:
+            raise ViewsFault(f"the views are at block {applied.height}, which the log does not have; {REBUILD}")
+        self._bring_replay_to(applied)
+        self._observer = Observer(self._replay)
+        return applied
+
+    def apply_batch(self) -> Applied | None:
+        """Apply the next blocks, as many as make a batch; None if there were none.
+
+        Raises:
+            ReplayFault: a block does not follow; those before it were applied.
+            UnknownRulebook: a block was decided by rules this program does not have; likewise.
+            ViewsFault: views and state disagree, or somebody else writes the views; nothing was applied.
+        """
+        if self._observer is None:
+            self.open()
+        assert not self._has_failed, "a follower that failed is ahead of its database"
+        self._has_failed = True
+        blocks, failure = self._gather()
+        applied = self._writer.write(blocks, self._replay.state) if blocks else None
+        if failure is not None:
+            raise failure
+        self._has_failed = False
+        if self._replay.position.range.size - self._snapshot_size >= self._snapshot_every:
+            write_snapshot(self._snapshots, self._replay)
+            self._snapshot_size = self._replay.position.range.size
+        return applied
+
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Apply all blocks there are; raises as ``apply_batch``."""
+        while (applied := self.apply_batch()) is not None:
+            if progress is not None:
+                progress(applied)
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Drop all views and make them again from the genesis block.
+
+        Readers see them empty, then growing: behind, and saying so.
+        """
+        self._writer.recreate()
+        old = self._replay
+        self._replay = Replay(old.document, old.rulebooks, checks_signatures=old.checks_signatures)
+        self._observer = Observer(self._replay)
+        self._snapshot_size, self._has_failed = 0, False
+        self.catch_up(progress)
+
+    def run(self, wake: BinaryIO, report: BinaryIO, *, poll_interval_s: float = POLL_INTERVAL_S) -> None:
+        """Follow until ``wake`` ends.
+
+        Args:
+            wake: each byte, or many at once, says that there are new blocks. Its end says stop.
+            report: gets one line of JSON at the start and for each batch, ``{"height": ..., "size": ...}``, and
+                ``{"fault": ...}`` before a fault is raised.
+            poll_interval_s: how long to wait for a wake-up before looking anyway, in seconds.
+
+        Raises:
+            ReplayFault, ViewsFault, UnknownRulebook: as ``apply_batch``, after reporting it.
+        """
+        try:
+            applied: Applied | None = self.open()
+            while True:
+                if applied is not None:
+                    _report(report, {"height": applied.height, "size": applied.size})
+                if _has_ended(wake, 0 if applied is not None else poll_interval_s):
+                    return
+                applied = self.apply_batch()
+        except _FAULTS as error:
+            _report(report, {"fault": str(error)})
+            raise
+
+    def close(self) -> None:
+        """Close the connections to the views database."""
+        self._writer.close()
+
+    def _bring_replay_to(self, applied: Applied) -> None:
+        """Fold the blocks whose rows are already there, from the newest snapshot among them if there is one."""
+        if applied.height < 0:
+            return
+        replay = self._replay
+        load_newest(self._snapshots, replay, self._reader, height_max=applied.height)
+        self._snapshot_size = replay.position.range.size
+        for block in self._reader.blocks(replay.position.height + 1):
+            if block.height > applied.height:
+                break
+            replay.apply(block)
+        if replay.position.digest != applied.digest:
+            raise ViewsFault(f"the views are of another log, block {applied.height} differs; {REBUILD}")
+
+    def _gather(self) -> tuple[list[BlockFacts], Exception | None]:
+        """Fold blocks until a batch is full or there are no more; a failure ends it but spoils nothing before it.
+
+        Reading stops with the batch: an open read keeps the node's write-ahead log from being shortened.
+        """
+        assert self._observer is not None, "opened before"
+        gathered: list[BlockFacts] = []
+        leaves = 0
+        try:
+            for block in self._reader.blocks(self._replay.position.height + 1):
+                gathered.append(self._observer.apply(block))
+                leaves += block.leaf_count
+                if len(gathered) >= BLOCKS_PER_BATCH or leaves >= LEAVES_PER_BATCH:
+                    break
+        except Exception as error:  # Whatever it was, it is raised once what was folded before it is written.
+            return gathered, error
+        return gathered, None
+
+
+def _report(report: BinaryIO, message: dict[str, object]) -> None:
+    report.write(json.dumps(message).encode() + b"\n")
+    report.flush()
+
+
+def _has_ended(wake: BinaryIO, timeout_s: float) -> bool:
+    """Wait for a wake-up, at most so long, and take all there are; whether there will be no more."""
+    # Past Python's own buffer, in which a byte could lie unseen by ``select``.
+    descriptor = wake.fileno()
+    readable, _, _ = select.select([descriptor], [], [], timeout_s)
+    return bool(readable) and not os.read(descriptor, _WAKE_BYTES)

@@ -1,0 +1,1 @@
+"""The whole rulebook against a model written apart from it."""

@@ -1,0 +1,1 @@
+"""The nouns: accounts, transactions, genesis, state and its window."""

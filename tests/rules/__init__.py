@@ -1,0 +1,1 @@
+"""Every rule, every code, at its place in the order."""

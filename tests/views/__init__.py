@@ -1,0 +1,1 @@
+"""Tests of the views: on real blocks, in both databases."""

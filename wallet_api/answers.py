@@ -1,0 +1,106 @@
+"""Answers as bytes: JSON by msgspec, problems by their table, and the headers every answer carries."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Send
+
+from wallet_api import problems
+from wallet_api.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+JSON: Final = "application/json"
+
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"content-security-policy", b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"),
+)
+"""Nothing is loaded from elsewhere and nothing is framed. ``data:`` images are those inside the vendored style."""
+
+NO_STORE: Final = (b"cache-control", b"no-store")
+"""Answers are about money and change; no cache keeps one, unless the route says otherwise."""
+
+
+def with_security_headers(send: Send) -> Send:
+    """Return a ``send`` that adds the headers every answer carries; nothing is buffered."""
+
+    async def decorated(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = [*message["headers"], *SECURITY_HEADERS]
+            if not any(name == b"cache-control" for name, _ in own):
+                own.append(NO_STORE)
+            message["headers"] = own
+        await send(message)
+
+    return decorated
+
+
+def json_answer(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a value as JSON."""
+    return Response(msgspec.json.encode(value), status, dict(headers or {}), JSON)
+
+
+def problem_answer(problem: Problem) -> Response:
+    """Return a problem as its document."""
+    return Response(
+        problems.document(problem), problem.type.status, problems.headers(problem), media_type=problems.MEDIA_TYPE
+    )
+
+
+async def send_bytes(
+    send: Send, status: int, media_type: bytes, content: bytes, headers: Mapping[str, str] | None = None
+) -> None:
+    """Send a whole answer, without a response object: the submission route's way."""
+    own = [(name.encode(), value.encode()) for name, value in headers.items()] if headers else []
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", media_type),
+                (b"content-length", b"%d" % len(content)),
+                NO_STORE,
+                *own,
+                *SECURITY_HEADERS,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": content})
+
+
+async def send_problem(send: Send, problem: Problem) -> None:
+    """Send a problem, without a response object."""
+    await send_bytes(
+        send,
+        problem.type.status,
+        problems.MEDIA_TYPE.encode(),
+        problems.document(problem),
+        problems.headers(problem),
+    )
+
+
+async def on_problem(_request: Request, error: Exception) -> Response:
+    """Turn a route's ``Problem`` into its document."""
+    assert isinstance(error, Problem), "registered for this class"
+    return problem_answer(error)
+
+
+async def on_internal_error(_request: Request, error: Exception) -> Response:
+    """Turn what nobody foresaw into a document that gives nothing away."""
+    return problem_answer(internal_error(error))
+
+
+def internal_error(error: Exception) -> Problem:
+    """Return the problem for what nobody foresaw; the node's log has the error under the same name."""
+    problem = Problem("internal_error", f"the node failed to answer ({type(error).__name__})")
+    logger.error("%s", problem.instance, exc_info=error)
+    return problem

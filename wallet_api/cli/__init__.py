@@ -1,0 +1,49 @@
+"""The command `tenge`.
+
+Every command writes its result to standard output, as a table or with ``--json`` as one JSON object, and everything
+else to standard error. Exit codes: 0 done, 1 the answer is no, 2 not possible as given, 3 could not be found out.
+"""
+
+import sys
+
+import typer
+
+from wallet_api.cli import network_commands, pilot_commands, reading_commands, signing_commands, verify_commands
+from wallet_api.cli.exits import UNAVAILABLE, USAGE
+
+app = typer.Typer(
+    name="tenge",
+    help="A signed, provable ledger for the Digital Tenge: run a node, sign, pay, verify.",
+    epilog="Exit codes: 0 done; 1 the answer is no; 2 not possible as given; 3 could not be found out, try later.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+verify = typer.Typer(help="Verify offline, with public keys only.", no_args_is_help=True)
+
+app.command()(network_commands.init)
+app.command()(network_commands.node)
+app.command()(signing_commands.keygen)
+app.command("prepare")(signing_commands.prepare_payload)
+app.command("sign")(signing_commands.sign_file)
+app.command()(signing_commands.submit)
+app.command()(reading_commands.account)
+app.command()(reading_commands.statement)
+app.command()(network_commands.export)
+app.add_typer(verify, name="verify")
+verify.command("receipt")(verify_commands.verify_receipt_file)
+verify.command("ledger")(verify_commands.verify_ledger)
+app.command()(network_commands.rebuild_views)
+app.command()(pilot_commands.pilot)
+app.command()(pilot_commands.bench)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and end with its exit code."""
+    if not __debug__:
+        sys.stderr.write("tenge: do not run with -O: the ledger relies on its assertions\n")
+        sys.exit(USAGE)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(UNAVAILABLE)

@@ -1,0 +1,5 @@
+"""Runs the command as ``python -m wallet_api.cli``."""
+
+from wallet_api.cli import main
+
+main()

@@ -1,0 +1,96 @@
+"""What every reading route asks first: who reads, and whether the query is one the route knows."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Query
+from fastapi.security import HTTPBearer
+from pydantic import BeforeValidator, Field
+from starlette.requests import Request
+
+from ledger.units import BALANCE_MAX
+from wallet_api.auth import Grant
+from wallet_api.limits import address_of
+from wallet_api.parts import Node, Parts
+from wallet_api.problems import Problem
+
+_SCHEME: Final = HTTPBearer(
+    auto_error=False, scheme_name="token", description="A token from `POST /v1/token`, good for five minutes."
+)
+
+
+def reader_of(node: Parts, authorization: str | None, address: str) -> Grant:
+    """Return who a request reads for. A token that holds is never limited; failures are counted by address.
+
+    Raises:
+        Problem: ``token_missing``, ``token_invalid``, or ``failures_too_many``.
+    """
+    try:
+        return node.tokens.grant(authorization)
+    except Problem:
+        node.failures.check(address)
+        node.failures.note(address)
+        raise
+
+
+async def _reader(request: Request, node: Node, _documented: Annotated[object, Depends(_SCHEME)]) -> Grant:
+    return reader_of(node, request.headers.get("authorization"), address_of(request.scope))
+
+
+async def _known_query(request: Request) -> None:
+    """Refuse a parameter the route does not have, and one that stands twice: neither may pass in silence."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            expected = ", ".join(sorted(known)) or "none"
+            raise Problem("request_invalid", f"query: expected only the parameters {expected}; got {name!a:.60}")
+        if name in seen:
+            raise Problem("request_invalid", f"query: expected {name} once")
+        seen.add(name)
+
+
+def decimal(value: object) -> object:
+    """Read a decimal number in its one spelling; the framework would take ``1_0``, `` 1 `` and ``1.0`` too."""
+    if not isinstance(value, str):
+        return value
+    if not (value.isascii() and value.isdecimal() and len(value) <= len(str(BALANCE_MAX))) or str(int(value)) != value:
+        raise ValueError("expected a decimal number without sign, leading zeros and spaces")
+    return int(value)
+
+
+def boolean(value: object) -> object:
+    """Read ``true`` or ``false``; the framework would take ``yes``, ``on`` and ``1`` too."""
+    if not isinstance(value, str):
+        return value
+    if value not in {"true", "false"}:
+        raise ValueError("expected true or false")
+    return value == "true"
+
+
+Reader = Annotated[Grant, Depends(_reader)]
+"""Who reads."""
+
+KNOWN_QUERY: Final = Depends(_known_query)
+"""For every router: refuses what would be passed over in silence."""
+
+CountQuery = Annotated[int, Field(ge=0, le=BALANCE_MAX), BeforeValidator(decimal), Query()]
+"""A number from 0 in a query."""
+
+MinSequence = Annotated[
+    Annotated[int, Field(ge=0, le=BALANCE_MAX), BeforeValidator(decimal)] | None,
+    Query(description="Wait until the answer includes this leaf, for a limited time."),
+]
+"""The leaf a reader knows of and wants included."""
+
+AccountPath = Annotated[str, Path(pattern=r"^KZ[0-9]{5}[0-9A-Z]{13}$", description="An account id.")]
+ParticipantPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$", description="A participant id.")]
+DigestPath = Annotated[
+    str,
+    # The last character stands for four bits, so it is one of sixteen.
+    Path(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$", description="A transaction id, base64url."),
+]
+
+
+def not_found() -> Problem:
+    """Return the one answer for what is not there and for what is somebody else's."""
+    return Problem("not_found", "there is nothing of this name that you may read")

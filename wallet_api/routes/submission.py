@@ -1,0 +1,108 @@
+"""POST /v1/transactions: signed bytes in, receipt out (design section 4, steps 2 and 7).
+
+The path every payment takes. It is answered before the framework routes, parses or validates anything: the bytes go to
+the sequencer as they came, since only the signature gives them authority.
+"""
+
+from typing import Final
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from ledger.log.answers import Unavailable
+from ledger.log.receipts import Receipt
+from ledger.rules.opening import NotAdmissible
+from wallet_api.answers import internal_error, send_bytes, send_problem
+from wallet_api.limits import Disconnected, address_of, read_body
+from wallet_api.parts import Parts
+from wallet_api.problems import PROBLEMS, Problem
+from wallet_api.routes.reading import reader_of
+
+SUBMIT_PATH: Final = "/v1/transactions"
+
+MEDIA_TYPES: Final = frozenset({b"application/jose+json", b"application/json"})
+"""Media types of a submission: that of RFC 7515, and the one every client can send."""
+
+FAULTS_OF_OTHERS: Final = frozenset(
+    {"reference_reused", "reference_expired", "reference_too_new", "transaction_expired", "signatures_insufficient"}
+)
+"""Problems of signed bytes that hold: late, early, or waiting for a colleague. They do not count as failures."""
+
+COUNTED_BEFORE: Final = frozenset({"failures_too_many", "token_missing", "token_invalid"})
+"""Problems that were counted where they arose, or are themselves the consequence of a count."""
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+async def submit(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one submission: 201 with the receipt, 422 with the receipt of a refusal, or another problem."""
+    try:
+        receipt = await _decided(parts, scope, receive)
+        if receipt.outcome == "accepted":
+            location = {"location": f"{SUBMIT_PATH}/{receipt.transaction_id}"}
+            await send_bytes(send, 201, b"application/json", _ENCODER.encode(receipt), location)
+        else:
+            await send_problem(send, refusal(receipt))
+    except Disconnected:
+        return
+    except Problem as problem:
+        await send_problem(send, problem)
+    except Unavailable as unavailable:
+        await send_problem(send, problem_of(unavailable))
+    except Exception as error:
+        await send_problem(send, internal_error(error))
+
+
+def refusal(receipt: Receipt) -> Problem:
+    """Return the problem that a refusal is, with its receipt."""
+    code = receipt.code
+    assert code is not None, "a refused transaction has a code"
+    place = "" if receipt.line is None else f" (line {receipt.line})"
+    return Problem(code, f"{PROBLEMS[code].title}{place}", receipt=receipt)
+
+
+def problem_of(unavailable: Unavailable) -> Problem:
+    """Return the problem for what the sequencer cannot answer now."""
+    return Problem(unavailable.code, unavailable.detail, retry_after_s=unavailable.retry_after_s)
+
+
+async def _decided(parts: Parts, scope: Scope, receive: Receive) -> Receipt:
+    """Headers, limits, body, decision; failures of strangers are counted by address."""
+    address = address_of(scope)
+    has_token = False
+    try:
+        content_type = declared = authorization = None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-length":
+                declared = value
+            elif name == b"authorization":
+                authorization = value
+            elif name == b"content-encoding":
+                raise Problem("content_encoding_refused", "expected no Content-Encoding: send the bytes as they are")
+        if authorization is None:
+            parts.failures.check(address)
+        else:
+            reader_of(parts, authorization.decode("latin-1"), address)
+            has_token = True
+        if content_type is None or content_type.partition(b";")[0].strip().lower() not in MEDIA_TYPES:
+            raise Problem("content_type_unsupported", "expected application/jose+json or application/json")
+        if scope["query_string"]:
+            raise Problem("request_invalid", "query: expected no parameters")
+        settings = parts.settings
+        raw = await read_body(
+            receive,
+            declared=declared,
+            bytes_max=settings.body_bytes_max_with_token if has_token else settings.body_bytes_max,
+            within_s=settings.body_within_s,
+        )
+        return await parts.sequencer.submit(raw)
+    except NotAdmissible as error:
+        if not has_token and error.code not in FAULTS_OF_OTHERS:
+            parts.failures.note(address)
+        raise Problem(error.code, error.detail) from error
+    except Problem as problem:
+        if not has_token and problem.type.code not in COUNTED_BEFORE:
+            parts.failures.note(address)
+        raise

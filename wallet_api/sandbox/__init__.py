@@ -1,0 +1,1 @@
+"""Whole networks for trying things: genesis, keys, participants, and a pilot day to watch."""

@@ -1,0 +1,106 @@
+"""Running a node in this process: uvicorn with uvloop and httptools, one process, an orderly end."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socket import socket
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from ledger.config import Settings
+from wallet_api.app import create_app_from, running_node
+from wallet_api.parts import Parts
+
+ENDED: Final = 0
+"""Exit code of a node that was told to stop."""
+
+FAILED: Final = 1
+"""Exit code of a node that could not go on: deposed by another, or broken."""
+
+BACKLOG: Final = 2_048
+"""Connections the system keeps waiting."""
+
+KEEP_ALIVE_S: Final = 75
+"""How long an idle connection stays open, in seconds: longer than most proxies keep theirs."""
+
+logger = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None = None) -> int:
+    """Run a node until it is told to stop or cannot go on.
+
+    Args:
+        settings: of the node.
+        on_ready: called once with the node's address, ``http://host:port``, when it accepts connections.
+
+    Returns:
+        ``ENDED`` after SIGTERM or SIGINT; ``FAILED`` if the node was deposed or is broken.
+
+    Raises:
+        SystemExit: the address cannot be listened on; the server's own log says why.
+        And what opening a node raises: see ``running_node``.
+    """
+    with running_node(settings) as parts:
+        server = _Server(
+            uvicorn.Config(
+                create_app_from(parts, on_fatal=lambda: server.end()),
+                host=settings.host,
+                port=settings.port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies or None,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=settings.stop_within_s,
+            ),
+            on_ready=None if on_ready is None else lambda address: on_ready(address, parts),
+        )
+        server.run()
+        return FAILED if parts.is_fatal else ENDED
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens and ends without raising the signal that ended it again."""
+
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[str], None] | None) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    def end(self) -> None:
+        """End as if told to."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Listen, then say where."""
+        await super().startup(sockets=sockets)
+        if self.started and self._on_ready is not None:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM as "stop", and nothing more: the caller decides the exit code."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        logger.info("stopping on %s", signal.Signals(number).name)
+        self.handle_exit(number, frame)
