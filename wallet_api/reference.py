@@ -8,7 +8,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,7 +184,7 @@ def _routes() -> Iterable[APIRoute]:
 
 
 def _route(route: APIRoute) -> list[str]:
-    (method,) = route.methods or ()
+    method = ", ".join(sorted(route.methods or ()))
     lines = [f"### `{method} {route.path}`", "", f"**{route.summary}.** {route.description}".replace("?.**", "?**"), ""]
     parameters = [*route.dependant.path_params, *route.dependant.query_params]
     if parameters:
@@ -206,7 +206,7 @@ def _commands(command: Any, name: str) -> Iterable[tuple[str, Any]]:  # noqa: AN
 
 
 def _kind(kind: Kind) -> list[str]:
-    body: Hashable = kind.body
+    body: Any = kind.body  # a class, which a cache may hold
     texts = attribute_texts(body)
     lines = [f"### `{kind.name}`", "", f"{inspect.cleandoc(kind.body.__doc__ or '')}", ""]
     policy = POLICIES.get(kind.name)

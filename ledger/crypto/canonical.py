@@ -89,6 +89,16 @@ def decode(data: bytes, type: Any) -> Any:
     return value
 
 
+def prepare(type: object) -> None:
+    """Make the decoder of a type now, for `decode` to find.
+
+    To be called while the program is loaded, for each type that several threads decode: `msgspec` describes a
+    struct type when it is first needed, and a second thread that meets the description half made ends the process
+    with a segmentation fault.
+    """
+    _decoder(type)
+
+
 def check_text(text: str) -> None:
     """Check that `text` holds permitted characters only.
 

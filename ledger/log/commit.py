@@ -69,20 +69,21 @@ class Committer:
         sealed = self._doubtful
         if sealed is None:
             return None
-        for attempt in range(1, attempts + 1):
+        looks = 0
+        while self._doubtful is not None:
+            looks += 1
             try:
                 if not self._is_there(sealed.block):
                     self._store.append(sealed.block)
             except AppendUncertain as error:
                 logger.warning("block %s is still in doubt: %s", sealed.block.height, error)
-                if attempt == attempts:
+                if looks >= attempts:
                     raise InDoubt(error) from error
-                self._stopping.wait(RESOLVE_WAIT_S * 2 ** (attempt - 1))
+                self._stopping.wait(RESOLVE_WAIT_S * 2 ** (looks - 1))
             except (Deposed, StoreBroken) as error:
                 raise InDoubt(error) from error
             else:
-                break
-        self._doubtful = None
+                self._doubtful = None
         return sealed
 
     def _is_there(self, block: Block) -> bool:

@@ -4,7 +4,7 @@ A receipt of one leaf carries the leaf and a ``tlog-proof`` (C2SP). A receipt of
 the checkpoint and one range proof; with the transaction at hand, every leaf and every single receipt follows.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +30,10 @@ from ledger.rules.rulebook import Rulebook
 from ledger.units import DigestField, KindField, ParticipantField, ReferenceField, TimestampField
 
 CountField = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+# Clients verify receipts in several threads.
+canonical.prepare(Leaf)
+_HEADER_DECODER: Final = msgspec.json.Decoder(Header)
 
 
 class LeafProof(Record, frozen=True, kw_only=True):
@@ -288,6 +292,6 @@ def canonical_kind(payload: bytes) -> str:
         ValueError: the payload is no transaction.
     """
     try:
-        return msgspec.json.decode(payload, type=Header).kind
+        return _HEADER_DECODER.decode(payload).kind
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"the payload is no transaction: {error}") from error

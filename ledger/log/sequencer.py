@@ -128,11 +128,6 @@ class Sequencer:
         return self._replay.network
 
     @property
-    def origin(self) -> str:
-        """The log's origin, which is its key's name too."""
-        return self._replay.origin
-
-    @property
     def waiting_lines(self) -> int:
         """Lines of verified transactions that wait."""
         return self._queue.lines

@@ -1,10 +1,12 @@
 """Day close: the operator's signature moves the business date (design D24); rulebook versions change with it (D25)."""
 
-from typing import Annotated
+import datetime
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
+from ledger.crypto import canonical, digest
 from ledger.model.accounts import CONTRA
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
@@ -12,7 +14,13 @@ from ledger.rules.keys import is_business_date, next_day
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import ACCOUNTS, BALANCES, LEDGER, THE, ledger_of
 from ledger.state import View
-from ledger.units import DateField
+from ledger.units import BusinessDate, DateField
+
+BUSINESS_DATE_STEP_MAX_DAYS: Final = 31
+"""Longest step of the business date, in calendar days: a date set far ahead by mistake could never be taken back."""
+
+TRIAL_BALANCE_BYTES_MAX: Final = 32_768
+"""Longest trial balance spelled out in a record, in bytes of canonical JSON; a longer one is recorded by its digest."""
 
 
 class DayClose(Record, frozen=True, kw_only=True):
@@ -33,6 +41,9 @@ BUSINESS_DATE_INVALID = RefusalCode(
     "business_date_invalid", "The date does not exist in the calendar, or lies after the last one the ledger can count."
 )
 BUSINESS_DATE_NOT_LATER = RefusalCode("business_date_not_later", "The next business date must be later.")
+BUSINESS_DATE_TOO_FAR = RefusalCode(
+    "business_date_too_far", f"The next business date is more than {BUSINESS_DATE_STEP_MAX_DAYS} days ahead."
+)
 RULEBOOK_NOT_NEWER = RefusalCode("rulebook_not_newer", "The version must be above the one in force.")
 
 
@@ -45,6 +56,8 @@ def _close(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(BUSINESS_DATE_INVALID, detail=f"date {body.opens}")
     if body.opens <= body.closes:
         return Refused(BUSINESS_DATE_NOT_LATER, detail=f"{body.opens} is not after {body.closes}")
+    if (days := _days_between(body.closes, body.opens)) > BUSINESS_DATE_STEP_MAX_DAYS:
+        return Refused(BUSINESS_DATE_TOO_FAR, detail=f"{body.opens} is {days} days after {body.closes}")
     changed = msgspec.structs.replace(ledger, business_date=body.opens)
     if ledger.following_rulebook_from is not None and ledger.following_rulebook_from <= body.opens:
         assert ledger.following_rulebook is not None, "a date without a version is never set"
@@ -56,8 +69,20 @@ def _close(view: View, submitted: Submitted) -> Proposal | Refused:
         )
     return Proposal(
         changes=((LEDGER, THE, changed),),
-        record={"closes": str(body.closes), "opens": str(body.opens), "trial_balance": trial_balance(view)},
+        record={"closes": str(body.closes), "opens": str(body.opens), **_on_record(trial_balance(view))},
     )
+
+
+def _days_between(first: BusinessDate, second: BusinessDate) -> int:
+    return (datetime.date.fromisoformat(second) - datetime.date.fromisoformat(first)).days
+
+
+def _on_record(balance: dict[str, Any]) -> dict[str, Any]:
+    """The trial balance itself, or its digest where it would not fit in a leaf; whoever replays has it anyway."""
+    encoded = canonical.encode(balance)
+    if len(encoded) <= TRIAL_BALANCE_BYTES_MAX:
+        return {"trial_balance": balance}
+    return {"trial_balance_digest": canonical.b64url(digest.tagged("trial-balance", encoded))}
 
 
 def trial_balance(view: View) -> dict[str, dict[str, dict[str, int]]]:
@@ -95,7 +120,7 @@ MODULE = RuleModule(
             name="day_close",
             body=DayClose,
             meaning="Close the business date; trial balance and supply go on record.",
-            refusals=(BUSINESS_DATE_DIFFERS, BUSINESS_DATE_INVALID, BUSINESS_DATE_NOT_LATER),
+            refusals=(BUSINESS_DATE_DIFFERS, BUSINESS_DATE_INVALID, BUSINESS_DATE_NOT_LATER, BUSINESS_DATE_TOO_FAR),
             decide=_close,
             ends_block=True,
         ),

@@ -5,6 +5,7 @@ is the hash of its key. Whether the key is still good is decided in sequence.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,10 @@ from ledger.model.transactions import (
 from ledger.rules.module import Kind
 from ledger.rules.rulebook import Rulebook
 from ledger.units import Kid
+
+# Several threads open submissions; the bodies are prepared by the rulebook.
+_HEADER_DECODER: Final = msgspec.json.Decoder(Header)
+canonical.prepare(Mandate)
 
 KeyLookup = Callable[[Kid], str | None]
 """Returns the public key (``x``) that was admitted under a kid, or None."""
@@ -87,7 +92,7 @@ def open_transaction(
 
 def _kind(payload: bytes, rulebook: Rulebook) -> Kind:
     try:
-        name = msgspec.json.decode(payload, type=Header).kind
+        name = _HEADER_DECODER.decode(payload).kind
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise NotAdmissible("payload_invalid", f"the payload is no transaction: {error}") from error
     kind = rulebook.kinds.get(name)

@@ -8,8 +8,9 @@ precedence, so equal states and equal transactions always give the same answer.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ledger.crypto import canonical
 from ledger.model.outcome import Accepted, Duplicate, Inadmissible, Outcome, RefusalCode, Refused
-from ledger.model.transactions import SignedTransaction, reference_time_us
+from ledger.model.transactions import SignedTransaction, Transaction, reference_time_us
 from ledger.rules.admissible import inadmissible, seen_key
 from ledger.rules.module import AccountClass, Guard, Kind, Proposal, RuleModule, Submitted
 from ledger.rules.posting import POSTING_REFUSALS, post
@@ -35,6 +36,8 @@ class Rulebook:
         )
         self._guards: Final[tuple[Guard, ...]] = tuple(guard for module in self.modules for guard in module.guards)
         assert len(self.kinds) == sum(len(module.kinds) for module in self.modules), "each kind has its own name"
+        for kind in self.kinds.values():
+            canonical.prepare(Transaction[kind.body])  # type: ignore[name-defined]
 
     def empty_state(self) -> State:
         """Return a state with all tables of this rulebook and nothing in them."""

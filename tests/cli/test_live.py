@@ -79,15 +79,14 @@ def test_a_refusal_ends_with_one_and_its_code(town: Town, tmp_path: Path) -> Non
 
 
 def test_an_account_and_its_statement_are_shown(town: Town, tmp_path: Path) -> None:
-    answer("submit", _signed(town, tmp_path, 24), *_at(town))
+    receipt = answer("submit", _signed(town, tmp_path, 24), *_at(town))
     account = answer("account", OWN_A, *_as_bank_a(town))
     assert (account["account"], account["owner"]) == (OWN_A, "bank-a")
     assert str(account["balance"]) in tenge("account", OWN_A, *_as_bank_a(town)).stdout.replace("\n", "")
-    # The projections follow by themselves; a fresh client knows of no leaf to wait for, so the newest line is asked
-    # for by whoever sent it in tests/client.
-    statement = answer("statement", OWN_A, *_as_bank_a(town), "--lines", "1")
-    assert len(statement["lines"]) == 1
-    assert "credit" in tenge("statement", OWN_A, *_as_bank_a(town)).stdout
+    asked = ("statement", OWN_A, *_as_bank_a(town), "--lines", 1, "--min-sequence", receipt["sequence"])
+    (newest,) = answer(*asked)["lines"]
+    assert (newest["amount"], newest["side"]) == (24, "debit")
+    assert "debit" in tenge(*asked).stdout
 
 
 def test_somebody_elses_account_ends_with_one(town: Town) -> None:

@@ -158,6 +158,30 @@ def test_only_the_logs_own_checkpoint_is_taken(town: Town) -> None:
         assert client.checkpoint().size > 0
 
 
+def test_what_became_of_a_transaction_is_proven_too(town: Town) -> None:
+    with town.client("bank-a") as client:
+        submission = client.sign(
+            client.prepare("transfer", {"asset": "KZT", "debit": OWN_A, "credit": OWN_B, "amount": 11})
+        )
+        receipt = client.submit_signed(submission)
+        assert client.outcome(receipt.reference, submission=submission).receipt == receipt
+        other = client.transfer(OWN_A, OWN_B, 11)
+
+    def spoil(document: dict[str, Any]) -> None:
+        _leaf(lambda leaf: leaf.replace('"amount":11', '"amount":12'))(document["receipt"])
+
+    liar = town.client("bank-a", transport=Lying(SUBMIT, spoil))
+    with liar, pytest.raises(UnprovenReceipt):
+        liar.outcome(receipt.reference)
+
+    def another(document: dict[str, Any]) -> None:
+        document["receipt"] = msgspec.to_builtins(other)
+
+    liar = town.client("bank-a", transport=Lying(SUBMIT, another))
+    with liar, pytest.raises(UnprovenReceipt, match="got another"):
+        liar.outcome(receipt.reference)
+
+
 def test_an_answer_of_unknown_form_is_told_apart(town: Town) -> None:
     def strip(document: dict[str, Any]) -> None:
         del document["balance"]

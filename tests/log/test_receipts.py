@@ -2,114 +2,34 @@
 
 import random
 from collections.abc import Iterator
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ledger.crypto import canonical
-from ledger.crypto.merkle import BlockProver, CompactRange, inclusion_proof, leaf_hash, range_proof, verify_inclusion
+from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
 from ledger.crypto.note import TlogProof, format_proof, parse_proof
 from ledger.log.block import LEAF_HASH_BYTES
-from ledger.log.bulk_receipts import RangeReader, leaf_receipts, single_proof, verify_leaf
-from ledger.log.group import origin_of
-from ledger.log.receipt_maker import LEAVES_INLINE_MAX, ReceiptMaker
+from ledger.log.group import decide_group, origin_of
+from ledger.log.outcomes import KeptOutcome
+from ledger.log.receipt_maker import ReceiptMaker
 from ledger.log.receipts import (
     InvalidReceipt,
     LeafProof,
     Receipt,
     authored,
-    bulk_leaves,
     canonical_kind,
     verify_receipt,
 )
-from ledger.model.journal import BlockLeaf, EntryLeaf, RefusalLeaf, Side
 from ledger.rules.rulebook import Rulebook
+from ledger.units import TimestampUs
 from tests.book import key_of
-from tests.log.node import A_ONE, A_OWN, A_TWO, B_ONE, populate
+from tests.log.node import A_ONE, A_OWN, A_TWO, populate
+from tests.log.receipt_cases import FLIPS, MANY, SORTS, Case, fault, proven
 from tests.log.scribe import Scribe, decided_otherwise
-from tests.rules.bodies import bulk, entry, pay
-
-MANY: Final = LEAVES_INLINE_MAX + 4
-FLIPS: Final = 12
-"""Characters changed in each text of a receipt, one at a time."""
-
-Case = tuple[bytes, Receipt]
-
-
-@pytest.fixture(scope="module")
-def scribe() -> Scribe:
-    made = Scribe()
-    populate(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def cases(scribe: Scribe) -> dict[str, Case]:
-    """One receipt of each sort."""
-    lines = [(A_OWN if number % 7 else A_TWO, A_ONE, 10**7 if number % 7 == 0 else 1) for number in range(MANY)]
-    good = [(A_OWN, A_ONE, number + 1) for number in range(MANY)]
-    return {
-        "payment": scribe.receipt("transfer", pay(A_OWN, A_ONE, 5), by="bank-a"),
-        "refusal": scribe.receipt("transfer", pay(A_TWO, A_ONE, 10**9), by="bank-a"),
-        "entry": scribe.receipt("journal_entry", entry((Side.DEBIT, A_OWN, 3), (Side.CREDIT, B_ONE, 3)), by="bank-a"),
-        "record": scribe.receipt("day_close", _day_close(), by="operator"),
-        "issue": scribe.receipt("issue", _issue(), by="bank-a", signers=("bank-a-1", "issuer-1", "issuer-2")),
-        "atomic bulk": scribe.receipt("bulk_transfer", bulk(*good), by="bank-a"),
-        "independent bulk": scribe.receipt("bulk_transfer", bulk(*lines, is_atomic=False), by="bank-a"),
-        "small bulk": scribe.receipt("bulk_transfer", bulk(*lines[:9], is_atomic=False), by="bank-a"),
-        "refused bulk": scribe.receipt("bulk_transfer", bulk(*good, (A_TWO, A_ONE, 10**9)), by="bank-a"),
-        "bulk of one refused line": scribe.receipt(
-            "bulk_transfer", bulk((A_TWO, A_ONE, 10**9), is_atomic=False), by="bank-a"
-        ),
-    }
-
-
-def _day_close() -> Any:
-    from ledger.rules.day_close import DayClose
-    from ledger.units import BusinessDate
-
-    return DayClose(closes=BusinessDate("2024-12-24"), opens=BusinessDate("2024-12-25"))
-
-
-def _issue() -> Any:
-    from ledger.rules.issuance import Issue
-
-    return Issue(account=A_OWN, amount=10, reserve_payment="RTGS-77")
-
-
-SORTS: Final = (
-    "payment",
-    "refusal",
-    "entry",
-    "record",
-    "issue",
-    "atomic bulk",
-    "independent bulk",
-    "small bulk",
-    "refused bulk",
-    "bulk of one refused line",
-)
-
-
-def proven(scribe: Scribe, receipt: Receipt, submission: bytes | None) -> tuple[bytes, ...]:
-    leaves, checkpoint = verify_receipt(
-        receipt,
-        origin=origin_of(scribe.network),
-        log_key=key_of("log").public,
-        submission=submission,
-        rulebook=scribe.rulebook,
-    )
-    assert checkpoint.size == scribe.blocks[receipt.height].size
-    return leaves
-
-
-def fault(scribe: Scribe, receipt: Receipt, submission: bytes | None) -> str:
-    with pytest.raises(InvalidReceipt) as caught:
-        proven(scribe, receipt, submission)
-    return str(caught.value)
+from tests.rules.bodies import bulk, pay
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -302,10 +222,6 @@ def test_a_ledger_that_posts_something_else_than_was_signed_is_found_out_by_the_
     scribe = Scribe()
     populate(scribe)
     raw = scribe.signed("transfer", pay(A_OWN, A_ONE, 5), by="bank-a")
-    from ledger.log.group import decide_group
-    from ledger.log.outcomes import KeptOutcome
-    from ledger.units import TimestampUs
-
     group = decide_group(
         scribe.rules, scribe.state, scribe.replay.position, [scribe.open(raw)], TimestampUs(scribe.time_us + 1)
     )
@@ -318,85 +234,6 @@ def test_a_ledger_that_posts_something_else_than_was_signed_is_found_out_by_the_
     assert "do not post what was signed" in fault(scribe, receipt, raw)
 
 
-@pytest.mark.parametrize("sort", ["atomic bulk", "independent bulk"])
-def test_each_line_of_a_bulk_has_a_proof_of_its_own_that_shows_no_other(
-    scribe: Scribe, cases: dict[str, Case], sort: str
-) -> None:
-    submission, receipt = cases[sort]
-    leaves = proven(scribe, receipt, submission)
-    assert bulk_leaves(receipt, submission, scribe.rulebook) == list(leaves)
-    proofs = leaf_receipts(receipt, submission, scribe.rulebook)
-    assert len(proofs) == MANY
-    for line, proof in enumerate(proofs):
-        leaf, checkpoint = verify_leaf(proof, origin=origin_of(scribe.network), log_key=key_of("log").public)
-        assert isinstance(leaf, EntryLeaf | RefusalLeaf)
-        assert leaf.line == line
-        assert checkpoint.size == scribe.blocks[receipt.height].size
-        assert proof.leaf.encode() == leaves[line]
-        assert all(other.decode() not in proof.proof for other in leaves)
-    assert single_proof(receipt, submission, 3, scribe.rulebook) == proofs[3]
-
-
-def test_a_receipt_that_spells_its_leaves_out_gives_them_away_one_by_one(
-    scribe: Scribe, cases: dict[str, Case]
-) -> None:
-    submission, receipt = cases["small bulk"]
-    assert single_proof(receipt, submission, 2, scribe.rulebook) == receipt.leaves[2]
-    for line in (-1, receipt.leaf_count):
-        with pytest.raises(ValueError, match=f"expected a line from 0 to {receipt.leaf_count - 1}"):
-            single_proof(receipt, submission, line, scribe.rulebook)
-    with pytest.raises(ValueError, match="receipt of a bulk"):
-        leaf_receipts(receipt, submission, scribe.rulebook)
-
-
-def test_a_proof_of_one_line_that_was_changed_proves_nothing(scribe: Scribe, cases: dict[str, Case]) -> None:
-    submission, receipt = cases["atomic bulk"]
-    options: dict[str, Any] = {"origin": origin_of(scribe.network), "log_key": key_of("log").public}
-    one, two = leaf_receipts(receipt, submission, scribe.rulebook)[:2]
-    for proof in (
-        LeafProof(leaf=two.leaf, proof=one.proof),
-        LeafProof(leaf=one.leaf, proof=two.proof),
-        LeafProof(leaf=one.leaf.replace("KZT", "KZX"), proof=one.proof),
-        LeafProof(leaf=one.leaf, proof=one.proof[:-5]),
-        LeafProof(leaf="{}", proof=one.proof),
-    ):
-        with pytest.raises(InvalidReceipt):
-            verify_leaf(proof, **options)
-
-
-def test_a_leaf_that_names_another_place_than_its_own_is_not_believed(scribe: Scribe) -> None:
-    """A log that numbers its leaves wrongly, and proves them all the same."""
-    from ledger.crypto.note import Checkpoint, sign_checkpoint
-
-    leaf = canonical.encode(
-        BlockLeaf(v=1, sequence=5, salt="A" * 22, height=0, epoch=1, time_us=1, rulebook=1)  # type: ignore[arg-type]
-    )
-    prover = BlockProver(CompactRange(), [leaf_hash(leaf)])
-    checkpoint = sign_checkpoint(Checkpoint(origin_of(scribe.network), 1, prover.after.root()), key_of("log"))
-    proof = LeafProof(leaf=leaf.decode(), proof=format_proof(TlogProof(0, (), checkpoint)))
-    with pytest.raises(InvalidReceipt, match="expected the leaf with sequence 0, got 5"):
-        verify_leaf(proof, origin=origin_of(scribe.network), log_key=key_of("log").public)
-
-
-@given(data=st.data())
-def test_a_range_proof_holds_every_path_of_its_leaves(data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, 70))
-    first = data.draw(st.integers(0, size - 1))
-    last = data.draw(st.integers(first + 1, size))
-    hashes = [leaf_hash(index.to_bytes(8)) for index in range(size)]
-    tree = BlockProver(CompactRange(), hashes)
-    reader = RangeReader(hashes[first:last], first, size, range_proof(tree, first, last, size))
-    for index in range(first, last):
-        path = inclusion_proof(reader, index, size)
-        assert path == tree.path(index)
-        verify_inclusion(hashes[index], index, size, path, tree.after.root())
-
-
-def test_a_range_proof_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected a range proof of 1 hashes, got 0"):
-        RangeReader([bytes(32)], 0, 2, ())
-
-
 def test_what_is_no_submission_is_said_to_be_none(scribe: Scribe) -> None:
     with pytest.raises(ValueError, match="no transaction"):
         canonical_kind(b"[]")
@@ -407,8 +244,6 @@ def test_what_is_no_submission_is_said_to_be_none(scribe: Scribe) -> None:
 
 def test_many_leaves_that_do_not_follow_from_the_transaction_are_spelled_out(scribe: Scribe) -> None:
     """A kind whose postings the rules compute: no client could derive its leaves."""
-    from dataclasses import replace
-
     kinds = scribe.rulebook.kinds
     computed = Rulebook(
         1,

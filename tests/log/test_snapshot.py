@@ -22,36 +22,24 @@ from ledger.rules.keys import LogKeyRotate
 from ledger.rules.rulebook import Rulebook
 from ledger.state import Table
 from tests.book import CORE_RULEBOOK, genesis_document, key_of
+from tests.log.exports import RULEBOOKS
 from tests.log.node import A_ONE, A_OWN, Node, log_keyring, pilot_node, populate
 from tests.log.scribe import MemoryReader, Scribe
-
-RULEBOOKS = {1: CORE_RULEBOOK}
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+from tests.log.stage import day_close
 
 
-@pytest.fixture
-def scribe() -> Scribe:
-    made = Scribe()
-    populate(made)
-    return made
-
-
-def replay_of(scribe: Scribe, height: int | None = None) -> Replay:
+def replay_of(pilot: Scribe, height: int | None = None) -> Replay:
     """A full replay up to a height."""
-    replay = Replay(scribe.document, scribe.replay.rulebooks)
-    for block in scribe.blocks[: None if height is None else height + 1]:
+    replay = Replay(pilot.document, pilot.replay.rulebooks)
+    for block in pilot.blocks[: None if height is None else height + 1]:
         replay.apply(block)
     return replay
 
 
-def loaded(directory: Path, scribe: Scribe, **options: Any) -> Replay | None:
+def loaded(directory: Path, pilot: Scribe, **options: Any) -> Replay | None:
     """A replay put at the newest snapshot that is believed, if there is one."""
-    replay = Replay(scribe.document, scribe.replay.rulebooks)
-    return replay if load_newest(directory, replay, MemoryReader(scribe.blocks), **options) else None
+    replay = Replay(pilot.document, pilot.replay.rulebooks)
+    return replay if load_newest(directory, replay, MemoryReader(pilot.blocks), **options) else None
 
 
 def test_a_restart_from_a_snapshot_equals_a_full_replay(store_url: str, tmp_path: Path) -> None:
@@ -60,7 +48,7 @@ def test_a_restart_from_a_snapshot_equals_a_full_replay(store_url: str, tmp_path
         write_snapshot(snapshots, node.replayed())
         for amount in range(1, 4):
             node.pay("bank-a", A_OWN, A_ONE, amount)
-        raw = node.signed("day_close", _day_close(), by="operator")
+        raw = node.signed("day_close", day_close(), by="operator")
         receipt = node.receipt(raw)
         node.restart()
         assert node.opened.replayed_blocks == 4
@@ -73,42 +61,35 @@ def test_a_restart_from_a_snapshot_equals_a_full_replay(store_url: str, tmp_path
         node.replayed()
 
 
-def _day_close() -> Any:
-    from ledger.rules.day_close import DayClose
-    from ledger.units import BusinessDate
-
-    return DayClose(closes=BusinessDate("2024-12-24"), opens=BusinessDate("2024-12-25"))
-
-
-def test_a_snapshot_tells_the_whole_position(scribe: Scribe, tmp_path: Path) -> None:
-    full = replay_of(scribe)
+def test_a_snapshot_tells_the_whole_position(pilot: Scribe, tmp_path: Path) -> None:
+    full = replay_of(pilot)
     write_snapshot(tmp_path, full)
-    resumed = loaded(tmp_path, scribe)
+    resumed = loaded(tmp_path, pilot)
     assert resumed is not None
     assert (resumed.position, resumed.epoch, resumed.checkpoint) == (full.position, full.epoch, full.checkpoint)
     assert resumed.state.digest() == full.state.digest()
 
 
-def test_decisions_that_look_through_tables_do_not_depend_on_a_snapshot(scribe: Scribe, tmp_path: Path) -> None:
+def test_decisions_that_look_through_tables_do_not_depend_on_a_snapshot(pilot: Scribe, tmp_path: Path) -> None:
     """Tables come back from a snapshot in another order; the trial balance of a day close goes through them."""
-    write_snapshot(tmp_path, replay_of(scribe))
-    scribe.close_day("2024-12-25")
-    resumed = loaded(tmp_path, scribe)
+    write_snapshot(tmp_path, replay_of(pilot))
+    pilot.close_day("2024-12-25")
+    resumed = loaded(tmp_path, pilot)
     assert resumed is not None
-    resumed.apply(scribe.blocks[-1])
-    assert resumed.state.digest() == scribe.state.digest()
+    resumed.apply(pilot.blocks[-1])
+    assert resumed.state.digest() == pilot.state.digest()
 
 
-def test_there_need_not_be_a_snapshot(scribe: Scribe, tmp_path: Path) -> None:
-    assert loaded(tmp_path / "nowhere", scribe) is None
-    assert loaded(tmp_path, scribe) is None
+def test_there_need_not_be_a_snapshot(pilot: Scribe, tmp_path: Path) -> None:
+    assert loaded(tmp_path / "nowhere", pilot) is None
+    assert loaded(tmp_path, pilot) is None
 
 
-def test_two_snapshots_are_kept_and_those_above_are_not_touched(scribe: Scribe, tmp_path: Path) -> None:
+def test_two_snapshots_are_kept_and_those_above_are_not_touched(pilot: Scribe, tmp_path: Path) -> None:
     foreign = tmp_path / "000000009999.snapshot"
     foreign.write_bytes(b"of another network")
     for height in (1, 3, 5, 7):
-        write_snapshot(tmp_path, replay_of(scribe, height))
+        write_snapshot(tmp_path, replay_of(pilot, height))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "000000000005.snapshot",
         "000000000007.snapshot",
@@ -116,13 +97,13 @@ def test_two_snapshots_are_kept_and_those_above_are_not_touched(scribe: Scribe, 
     ]
 
 
-def test_a_height_may_be_asked_for(scribe: Scribe, tmp_path: Path) -> None:
+def test_a_height_may_be_asked_for(pilot: Scribe, tmp_path: Path) -> None:
     for height in (3, 6):
-        write_snapshot(tmp_path, replay_of(scribe, height))
-    newest = loaded(tmp_path, scribe, height_max=5)
+        write_snapshot(tmp_path, replay_of(pilot, height))
+    newest = loaded(tmp_path, pilot, height_max=5)
     assert newest is not None
     assert newest.position.height == 3
-    assert loaded(tmp_path, scribe, height_max=2) is None
+    assert loaded(tmp_path, pilot, height_max=2) is None
 
 
 def _torn(data: bytes) -> bytes:
@@ -170,41 +151,41 @@ def _sealed(content: bytes) -> Callable[[bytes], bytes]:
     ],
 )
 def test_a_snapshot_that_does_not_hold_is_passed_over_for_the_one_before(
-    scribe: Scribe, tmp_path: Path, damage: Callable[[bytes], bytes]
+    pilot: Scribe, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    write_snapshot(tmp_path, replay_of(scribe, 3))
-    newest = write_snapshot(tmp_path, replay_of(scribe, 6))
+    write_snapshot(tmp_path, replay_of(pilot, 3))
+    newest = write_snapshot(tmp_path, replay_of(pilot, 6))
     newest.write_bytes(damage(newest.read_bytes()))
-    replay = loaded(tmp_path, scribe)
+    replay = loaded(tmp_path, pilot)
     assert replay is not None
     assert replay.position.height == 3
-    assert replay.state.digest() == replay_of(scribe, 3).state.digest()
+    assert replay.state.digest() == replay_of(pilot, 3).state.digest()
 
 
-def test_a_snapshot_whose_tables_were_others_is_passed_over(scribe: Scribe, tmp_path: Path) -> None:
-    path = write_snapshot(tmp_path, replay_of(scribe, 6))
+def test_a_snapshot_whose_tables_were_others_is_passed_over(pilot: Scribe, tmp_path: Path) -> None:
+    path = write_snapshot(tmp_path, replay_of(pilot, 6))
     content = msgspec.msgpack.decode(path.read_bytes()[32:])
     accounts = content["state"].index(b"accounts") + 1
     content["state"][accounts] = b'{"KZ":{"unknown":1}}'
     path.write_bytes(_rewritten(state=content["state"])(path.read_bytes()))
-    assert loaded(tmp_path, scribe) is None
+    assert loaded(tmp_path, pilot) is None
 
 
-def test_a_snapshot_that_goes_while_it_is_looked_at_is_passed_over(scribe: Scribe, tmp_path: Path) -> None:
-    write_snapshot(tmp_path, replay_of(scribe, 3))
-    newest = write_snapshot(tmp_path, replay_of(scribe, 6))
+def test_a_snapshot_that_goes_while_it_is_looked_at_is_passed_over(pilot: Scribe, tmp_path: Path) -> None:
+    write_snapshot(tmp_path, replay_of(pilot, 3))
+    newest = write_snapshot(tmp_path, replay_of(pilot, 6))
     newest.unlink()
     newest.symlink_to(tmp_path / "gone")
-    replay = loaded(tmp_path, scribe)
+    replay = loaded(tmp_path, pilot)
     assert replay is not None
     assert replay.position.height == 3
 
 
-def test_a_snapshot_of_a_history_that_was_lost_is_passed_over(scribe: Scribe, tmp_path: Path) -> None:
-    write_snapshot(tmp_path, replay_of(scribe))
+def test_a_snapshot_of_a_history_that_was_lost_is_passed_over(pilot: Scribe, tmp_path: Path) -> None:
+    write_snapshot(tmp_path, replay_of(pilot))
     other = Scribe()
     populate(other, amount=77)
-    assert other.network == scribe.network
+    assert other.network == pilot.network
     assert loaded(tmp_path, other) is None
 
 
@@ -282,11 +263,11 @@ def test_a_database_put_back_from_an_old_copy_is_refused(tmp_path: Path) -> None
         open_log(open_store(url, checkpoint_path=kept), document, RULEBOOKS, snapshots=tmp_path, keyring=log_keyring())
 
 
-def test_blocks_that_do_not_follow_stop_a_start(scribe: Scribe) -> None:
-    replay = replay_of(scribe, 3)
+def test_blocks_that_do_not_follow_stop_a_start(pilot: Scribe) -> None:
+    replay = replay_of(pilot, 3)
     with pytest.raises(ReplayFault, match="block 4: expected block 4, got block 6"):
-        replay.apply(scribe.blocks[6])
-    block = scribe.blocks[4]
+        replay.apply(pilot.blocks[6])
+    block = pilot.blocks[4]
     for changed, cause in (
         ({"first_sequence": block.first_sequence + 1}, "expected first leaf"),
         ({"before": bytes(8)}, "compact range"),
@@ -298,12 +279,12 @@ def test_blocks_that_do_not_follow_stop_a_start(scribe: Scribe) -> None:
     replay.apply(block)
 
 
-def test_a_genesis_block_is_checked_as_every_other(scribe: Scribe) -> None:
-    genesis, first = scribe.blocks[:2]
+def test_a_genesis_block_is_checked_as_every_other(pilot: Scribe) -> None:
+    genesis, first = pilot.blocks[:2]
 
     def fault(block: Block) -> str:
         with pytest.raises(ReplayFault) as caught:
-            Replay(scribe.document, RULEBOOKS).apply(block)
+            Replay(pilot.document, RULEBOOKS).apply(block)
         assert caught.value.height == 0
         return caught.value.cause
 
@@ -313,18 +294,18 @@ def test_a_genesis_block_is_checked_as_every_other(scribe: Scribe) -> None:
     assert "not the one decided" in fault(msgspec.structs.replace(genesis, leaf_hashes=bytes(64)))
 
 
-def test_a_replay_may_leave_signatures_to_the_checkpoint_that_vouches_for_them(scribe: Scribe) -> None:
-    trusting = Replay(scribe.document, RULEBOOKS, checks_signatures=False)
-    for block in scribe.blocks:
+def test_a_replay_may_leave_signatures_to_the_checkpoint_that_vouches_for_them(pilot: Scribe) -> None:
+    trusting = Replay(pilot.document, RULEBOOKS, checks_signatures=False)
+    for block in pilot.blocks:
         trusting.apply(block)
-    assert trusting.state.digest() == replay_of(scribe).state.digest()
+    assert trusting.state.digest() == replay_of(pilot).state.digest()
 
 
-def test_the_version_of_the_format_is_part_of_the_file(scribe: Scribe, tmp_path: Path) -> None:
-    path = write_snapshot(tmp_path, replay_of(scribe))
+def test_the_version_of_the_format_is_part_of_the_file(pilot: Scribe, tmp_path: Path) -> None:
+    path = write_snapshot(tmp_path, replay_of(pilot))
     assert msgspec.msgpack.decode(path.read_bytes()[32:])["version"] == snapshot.SNAPSHOT_VERSION
 
 
-def test_tables_know_their_own_names(scribe: Scribe) -> None:
-    tables: tuple[Table[Any], ...] = scribe.rulebook.tables
+def test_tables_know_their_own_names(pilot: Scribe) -> None:
+    tables: tuple[Table[Any], ...] = pilot.rulebook.tables
     assert len({table.name for table in tables}) == len(tables)

@@ -344,6 +344,8 @@ def day_close(ledger: Naive, _sender: str, body: Json) -> Lines:
     except ValueError:
         raise No("business_date_invalid") from None
     demand(body["opens"] > ledger.date, "business_date_not_later")
+    step = datetime.date.fromisoformat(body["opens"]) - datetime.date.fromisoformat(ledger.date)
+    demand(step.days <= 31, "business_date_too_far")
     ledger.date = body["opens"]
     if ledger.next_rulebook is not None and ledger.next_rulebook[0] <= ledger.date:
         ledger.rulebook, ledger.next_rulebook = ledger.next_rulebook[1], None

@@ -17,6 +17,7 @@ from tests.machine.town import A1, A2, A_BOUND, A_OWN, B1, CAP, CONTRA, OWNERS, 
 HOUR_US: Final = 3_600_000_000
 
 ACCOUNTS = st.sampled_from([*OWNERS, *OWNERS, *UNOPENED, CONTRA])
+ORDERED = st.sampled_from([A2, A2, A2, B1, A_BOUND, UNOPENED[0], CONTRA])
 PARTICIPANTS = st.sampled_from(["bank-a", "bank-b", "aix", "supervisor"])
 SMALL = st.integers(1, 60)
 AMOUNTS = st.one_of(SMALL, SMALL, SMALL, st.sampled_from([0, 2_500, CAP, 10**15, 10**15 + 1]))
@@ -120,7 +121,7 @@ class LedgerMachine(Town):
 
     @rule(
         kind=st.sampled_from(["freeze", "unfreeze", "close", "close"]),
-        account=st.sampled_from([A2, A2, A2, B1, A_BOUND, UNOPENED[0], CONTRA]),
+        account=ORDERED,
         by=PARTICIPANTS,
         twist=TWISTS,
     )

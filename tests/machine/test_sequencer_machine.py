@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from ledger.crypto import canonical, jws
 from ledger.log.export import write_export
+from ledger.log.group import origin_of
 from ledger.log.receipts import Receipt, authored, bulk_leaves, verify_receipt
 from ledger.log.snapshot import write_snapshot
 from ledger.log.verify import verify_export
@@ -71,7 +72,7 @@ class NodeBackend:
         assert receipt.time_us == at_us
         verify_receipt(
             receipt,
-            origin=self._node.sequencer.origin,
+            origin=origin_of(self.network),
             log_key=self._node.keyring[log_key].public,
             submission=raw,
             rulebook=self._node.rulebook,

@@ -140,6 +140,18 @@ def test_a_fresh_start_deletes_a_pilot_and_nothing_else(tmp_path: Path) -> None:
     assert (folder / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_fresh_start_never_deletes_another_ledger(tmp_path: Path) -> None:
+    answer("init", tmp_path / "node", "--name", "mine")
+    with pytest.raises(UnusableFolder, match="another network"):
+        prepare_folder(tmp_path / "node", "fresh")
+    (tmp_path / "node" / "genesis.json").unlink()
+    (tmp_path / "node" / "blocks.db").write_bytes(b"")
+    with pytest.raises(UnusableFolder, match="without its genesis"):
+        prepare_folder(tmp_path / "node", "fresh")
+    (tmp_path / "node" / "blocks.db").unlink()
+    assert prepare_folder(tmp_path / "node", "fresh") is None, "a folder whose making was cut short is made anew"
+
+
 def test_the_same_seed_makes_the_same_network(tmp_path: Path) -> None:
     for name in ("one", "two"):
         prepare_folder(tmp_path / name, None, seed="same")

@@ -2,12 +2,14 @@
 
 import pytest
 
-from ledger.model.accounts import CONTRA
+from ledger.crypto import canonical, digest
+from ledger.genesis import GenesisAsset
+from ledger.model.accounts import CONTRA, iban
 from ledger.model.outcome import Accepted
-from ledger.rules.day_close import DayClose, RulebookSet
+from ledger.rules.day_close import TRIAL_BALANCE_BYTES_MAX, DayClose, RulebookSet, trial_balance
 from ledger.rules.tables import ledger_of
-from ledger.units import BUSINESS_DATE_MAX, BusinessDate
-from tests.book import Book, own_account, wallet
+from ledger.units import BUSINESS_DATE_MAX, AssetId, BusinessDate, ParticipantId
+from tests.book import Book, genesis_document, own_account, wallet
 from tests.rules.answers import answers, faults
 from tests.rules.bodies import pay
 
@@ -18,6 +20,8 @@ def close(book: Book, closes: str, opens: str) -> str:
 
 def faulty_close(book: Book, *faulty: str) -> str:
     opens = "2024-12-25"
+    if "business_date_too_far" in faulty:
+        opens = "2025-01-25"
     if "business_date_not_later" in faulty:
         opens = "2024-12-20"
     if "business_date_invalid" in faulty:
@@ -26,7 +30,9 @@ def faulty_close(book: Book, *faulty: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "faulty", faults(("business_date_differs", "business_date_invalid", "business_date_not_later")), ids="+".join
+    "faulty",
+    faults(("business_date_differs", "business_date_invalid", "business_date_not_later", "business_date_too_far")),
+    ids="+".join,
 )
 def test_of_several_faults_of_a_close_the_first_in_order_is_answered(book: Book, faulty: tuple[str, ...]) -> None:
     assert faulty_close(book, *faulty) == faulty[0]
@@ -54,10 +60,40 @@ def test_days_may_be_left_out(book: Book) -> None:
     assert ledger_of(book.state).business_date == "2024-12-28"
 
 
-def test_on_the_last_business_date_changes_still_have_a_next_day(book: Book) -> None:
-    assert close(book, "2024-12-24", BUSINESS_DATE_MAX) == "accepted"
+def test_the_business_date_moves_by_a_month_at_most(book: Book) -> None:
+    assert close(book, "2024-12-24", "2025-01-24") == "accepted"
+
+
+@answers("day_close", "business_date_too_far")
+def test_a_business_date_far_ahead_is_not_opened(book: Book) -> str:
+    return close(book, "2024-12-24", "2025-01-25")
+
+
+def test_on_the_last_business_date_changes_still_have_a_next_day() -> None:
+    book = Book(document=genesis_document().replace(b"2024-12-24", BUSINESS_DATE_MAX.encode()))
     assert book.end("rulebook_set", RulebookSet(version=2), by="central-bank") == "accepted"
     assert ledger_of(book.state).following_rulebook_from == "2255-06-06"
+
+
+def test_a_trial_balance_too_long_for_a_leaf_is_recorded_by_its_digest() -> None:
+    coins = tuple(
+        GenesisAsset(
+            asset=AssetId(f"C{number}"),
+            scale=8,
+            contra=iban("125", f"COIN{number:09d}"),
+            issuer=ParticipantId("central-bank"),
+            issuance_kinds=("issue",),
+            cap_per_day=0,
+        )
+        for number in range(1_000, 2_000)
+    )
+    book = Book(document=genesis_document(assets=coins))
+    outcome = book.close_day("2024-12-25")
+    assert isinstance(outcome, Accepted)
+    balance = canonical.encode(trial_balance(book.state))
+    assert len(balance) > TRIAL_BALANCE_BYTES_MAX
+    assert outcome.record is not None
+    assert outcome.record["trial_balance_digest"] == canonical.b64url(digest.tagged("trial-balance", balance))
 
 
 def test_the_trial_balance_goes_on_record(book: Book) -> None:

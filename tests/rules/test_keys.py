@@ -169,6 +169,11 @@ def test_a_key_of_a_suspended_participant_still_revokes_itself(book: Book) -> No
     assert revoke(book, "bank-a-1", signers=("bank-a-1",)) == "accepted"
 
 
+def test_a_key_that_does_not_sign_alone_needs_the_quorum(book: Book) -> None:
+    suspend(book, "bank-a")
+    assert revoke(book, "bank-a-1", signers=("bank-a-1", "bank-a-2")) == "participant_suspended"
+
+
 def test_a_key_does_not_revoke_itself_in_the_name_of_another(book: Book) -> None:
     assert revoke(book, "bank-b-1", by="bank-a", signers=("bank-b-1",)) == "key_unknown"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
-from tests.wallet_api.door import code_of, open_door
+from tests.wallet_api.door import Door, code_of, open_door
 from wallet_api import limits
 from wallet_api.limits import Disconnected, FailureLimit, read_body, sender
 from wallet_api.problems import Problem
@@ -113,6 +113,38 @@ def test_a_client_that_hangs_up_is_not_answered() -> None:
     for messages in ([GONE], [PART, GONE]):
         with pytest.raises(Disconnected):
             _read(*messages)
+
+
+@pytest.mark.parametrize("path", ["/v1/transactions", "/v1/token", "/sandbox/v1/clock"])
+def test_a_client_that_hangs_up_in_the_middle_leaves_no_trace(door: Door, path: str) -> None:
+    size = door.size
+    headers = [(b"content-type", b"application/json"), (b"host", b"node")]
+    if path == "/v1/token":
+        headers[0] = (b"content-type", b"application/x-www-form-urlencoded")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("node", 80),
+        "scheme": "http",
+        "root_path": "",
+    }
+    sent: list[Message] = []
+
+    async def run() -> None:
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await door.client.app(scope, _receive(PART, GONE).get, send)
+
+    asyncio.run(run())
+    assert all(message.get("status", 400) < 500 for message in sent)
+    assert door.size == size
 
 
 def test_a_part_too_many_ends_the_reading() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ledger.model.outcome import Outcome
-from ledger.model.participants import Role
 from tests.book import Book
 from tests.settlement import market
 from tests.wallet_api.door import JOSE, Door, code_of, make_folder, open_door
@@ -28,7 +27,6 @@ def exchange_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         book = market.market()
         market.accepted(market.report(book, market.row()))
         market.accepted(market.settle(book))
-        market.accepted(book.admit("auditor", Role.AUDITOR, "900"))
     folder: Path = tmp_path_factory.mktemp("exchange") / "node"
     make_folder(folder, book.document)
     with open_door(folder) as opened:

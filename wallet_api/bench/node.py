@@ -65,7 +65,6 @@ class Node:
         """Return a fresh token of the bank's."""
         source = TokenSource(
             self._connection,
-            path="/v1/token",
             audience=self._world.network.id,
             participant=self._world.bank.participant,
             key=self._world.bank.authentication,

@@ -1,10 +1,12 @@
 """Commands for who asks a node: an account, its statement."""
 
+import itertools
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from wallet_api.cli.output import JsonOption, ends, standard_output, write_json, write_result
@@ -39,28 +41,30 @@ def statement(
     genesis: GenesisOption,
     url: UrlOption = DEFAULT_URL,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Most lines, the newest first.")] = 50,
+    min_sequence: Annotated[
+        int | None, typer.Option("--min-sequence", min=0, help="Wait until the statement includes this leaf.")
+    ] = None,
     is_json: JsonOption = False,
 ) -> None:
     """Show what happened on an account, with the balance after each posting."""
     with _client(url, genesis, participant, key) as client:
-        shown = [line for line, _ in zip(client.statement(account), range(lines), strict=False)]
+        shown = list(itertools.islice(client.statement(account, min_sequence=min_sequence), lines))
     if is_json:
         write_json({"account": account, "lines": shown})
         return
-    table = Table(title=account, title_justify="left")
-    for column in ("date", "kind", "debit", "credit", "balance", "other account", "leaf"):
-        table.add_column(column, justify="right" if column in ("debit", "credit", "balance", "leaf") else "left")
+    table = Table(title=account, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("date", "leaf", "side", "amount", "balance", "kind", "other account"):
+        is_number = column in ("leaf", "amount", "balance")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     for line in shown:
-        amount = f"{line.amount:,}"
-        debit, credit = (amount, "") if line.side == "debit" else ("", amount)
         table.add_row(
             line.business_date,
-            line.kind,
-            debit,
-            credit,
-            f"{line.balance:,}",
-            line.counterparty or "",
             str(line.sequence),
+            line.side,
+            f"{line.amount:,}",
+            f"{line.balance:,}",
+            line.kind,
+            line.counterparty or "",
         )
     standard_output().print(table)
 

@@ -25,6 +25,9 @@ ASSERTION_LIFE_S: Final = 60
 TOKEN_MARGIN_S: Final = 15.0
 """A token is renewed this long before it ends, in seconds."""
 
+TOKEN_PATH: Final = "/v1/token"  # noqa: S105 - an address, not a secret
+"""Where tokens are given."""
+
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523, section 2.2."""
 
@@ -114,14 +117,12 @@ class TokenSource:
         self,
         connection: Connection,
         *,
-        path: str,
         audience: str,
         participant: str,
         key: PrivateKey,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
-        self._path = path
         self._audience = audience
         self._participant = participant
         self._key = key
@@ -155,7 +156,7 @@ class TokenSource:
         }
         answer = self._connection.send(
             "POST",
-            self._path,
+            TOKEN_PATH,
             content=str(httpx2.QueryParams(form)).encode(),
             headers={"content-type": "application/x-www-form-urlencoded"},
         )

@@ -1,6 +1,6 @@
 """The client a participant's program holds: it signs, sends the same bytes until there is an answer, and proves it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, TypeVar
 
@@ -18,7 +18,6 @@ from ledger.rules.issuance import Issue, Redeem
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.transfers import BulkTransfer, Line, Transfer
 from ledger.units import AccountId, AssetId, Reference, TimestampUs
-from settlement.model.statement import QuotaStatement
 from settlement.rules import RULEBOOK
 from wallet_api.client.checkpoints import CheckpointMemory, CheckpointStore, MemoryStore
 from wallet_api.client.connection import Connection, Retry, TokenSource, problem_of
@@ -31,18 +30,10 @@ from wallet_api.client.failures import (
     Unreachable,
 )
 from wallet_api.client.proof import TrustedLog, checkpoint_of, prove
+from wallet_api.client.reading import Reading, known
 from wallet_api.client.references import TimeUs, system_time_us
 from wallet_api.client.signing import prepare, sign
-from wallet_api.routes.accounts import AccountAnswer, LineAnswer, StatementAnswer
 from wallet_api.routes.log import ConsistencyAnswer
-from wallet_api.routes.participants import (
-    AssetSupply,
-    ParticipantAnswer,
-    ParticipantsAnswer,
-    ParticipantWithKeys,
-    SupplyAnswer,
-)
-from wallet_api.routes.quotas import QuotaAnswer
 from wallet_api.routes.transactions import TransactionAnswer
 
 _Answer = TypeVar("_Answer")
@@ -56,11 +47,8 @@ SUBMISSION_TYPE: Final = "application/jose+json"
 ANONYMOUS_BYTES_MAX: Final = 64 * 1024
 """Longest submission a node takes without a token, in bytes."""
 
-PAGE_LINES: Final = 500
-"""Lines asked for at once when a statement is read through."""
 
-
-class TengeClient:
+class TengeClient(Reading):
     """One participant's access to one node. Safe to share between threads."""
 
     def __init__(
@@ -99,25 +87,18 @@ class TengeClient:
             InvalidNote: the kept checkpoint is not one of this log.
         """
         self.trusted = trusted
-        self.newest_sequence: int | None = None
-        """Newest leaf of this client's proven receipts; its reads include at least that."""
         self.participant = participant
         self._signers = tuple(signers)
         self._checks = checks
         self._time_us = time_us
         self._rulebook = rulebook
-        self._connection = Connection(base_url, retry=retry or Retry(), http=http)
-        self._tokens = (
-            None
-            if authentication_key is None
-            else TokenSource(
-                self._connection,
-                path="/v1/token",
-                audience=audience or trusted.network,
-                participant=participant,
-                key=authentication_key,
+        connection = Connection(base_url, retry=retry or Retry(), http=http)
+        tokens = None
+        if authentication_key is not None:
+            tokens = TokenSource(
+                connection, audience=audience or trusted.network, participant=participant, key=authentication_key
             )
-        )
+        super().__init__(connection, tokens)
         self._memory = CheckpointMemory(
             origin=trusted.origin,
             keys=trusted.keys,
@@ -236,65 +217,33 @@ class TengeClient:
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def account(self, account: str) -> AccountAnswer:
-        """Return an account with its balance as of now. Raises as `supply`."""
-        return self._read(f"/v1/accounts/{account}", AccountAnswer)
-
-    def statement(self, account: str, *, min_sequence: int | None = None) -> Iterator[LineAnswer]:
-        """Yield an account's statement lines, newest first, page by page; at least as new as this client's receipts.
-
-        Raises as `supply`.
-        """
-        cursor: int | None = None
-        while True:
-            page = self._read(
-                f"/v1/accounts/{account}/statement",
-                StatementAnswer,
-                cursor=cursor,
-                limit=PAGE_LINES,
-                min_sequence=self._at_least(min_sequence),
-            )
-            yield from page.lines
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
     def outcome(
-        self, reference: str | None = None, *, transaction_id: str | None = None, min_sequence: int | None = None
+        self,
+        reference: str | None = None,
+        *,
+        transaction_id: str | None = None,
+        submission: bytes | None = None,
+        min_sequence: int | None = None,
     ) -> TransactionAnswer:
-        """Return what became of a transaction, by the sender's reference or by transaction id. Raises as `supply`."""
+        """Return what became of a transaction, by the sender's own reference or by transaction id.
+
+        Its receipt is proven: against the submission if it is given, else by itself. That of a bulk cannot be proven
+        without its submission, and is returned as the node says.
+
+        Raises:
+            UnprovenReceipt: the receipt does not prove what it says.
+            And as `supply` and `submit_signed` raise.
+        """
         if (reference is None) == (transaction_id is None):
             raise ValueError("expected a reference or a transaction id, one of the two")
         path = "/v1/transactions" if transaction_id is None else f"/v1/transactions/{transaction_id}"
-        return self._read(path, TransactionAnswer, reference=reference, min_sequence=self._at_least(min_sequence))
-
-    def participants(self, *, min_sequence: int | None = None) -> tuple[ParticipantAnswer, ...]:
-        """Return every admitted institution. Raises as `supply`."""
-        answer = self._read("/v1/participants", ParticipantsAnswer, min_sequence=self._at_least(min_sequence))
-        return answer.participants
-
-    def participant_keys(self, participant: str, *, min_sequence: int | None = None) -> ParticipantWithKeys:
-        """Return an institution with the history of its keys. Raises as `supply`."""
-        return self._read(
-            f"/v1/participants/{participant}", ParticipantWithKeys, min_sequence=self._at_least(min_sequence)
-        )
-
-    def supply(self, *, min_sequence: int | None = None) -> tuple[AssetSupply, ...]:
-        """Return the sums of every asset. What reads answer is the node's word, unlike a receipt.
-
-        Args:
-            min_sequence: wait until the answer includes this leaf; the newest of this client's receipts, if not given.
-
-        Raises:
-            Problem: the node says why not.
-            Unreachable: no answer.
-            UnexpectedAnswer: the answer has another form than this client knows.
-        """
-        return self._read("/v1/supply", SupplyAnswer, min_sequence=self._at_least(min_sequence)).assets
-
-    def quota(self, miner: str, coin: str, *, as_of: str | None = None) -> QuotaStatement:
-        """Return the quota statement of a miner and a coin, as of now. Raises as `supply`."""
-        return self._read(f"/v1/quota/{miner}", QuotaAnswer, coin=coin, as_of=as_of).statement
+        answer = self._read(path, TransactionAnswer, reference=reference, min_sequence=self._at_least(min_sequence))
+        receipt = answer.receipt
+        if (reference or transaction_id) not in (receipt.reference, receipt.transaction_id):
+            raise UnprovenReceipt(f"asked for {reference or transaction_id}, got another", msgspec.json.encode(answer))
+        if submission is not None or receipt.bulk is None:
+            self._prove(receipt, submission, msgspec.json.encode(answer))
+        return answer
 
     def checkpoint(self) -> Checkpoint:
         """Fetch the newest checkpoint, prove that it goes with those seen before, and keep it.
@@ -340,32 +289,6 @@ class TengeClient:
 
     # --- within ------------------------------------------------------------------------------------------------
 
-    def _authorised(
-        self,
-        method: str,
-        path: str,
-        *,
-        content: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx2.Response:
-        """Send with a token where this client can get one; a token that died early is replaced once."""
-        if self._tokens is None:
-            return self._connection.send(method, path, content=content, params=params, headers=headers)
-        for is_last in (False, True):
-            token = self._tokens.token()
-            answer = self._connection.send(
-                method,
-                path,
-                content=content,
-                params=params,
-                headers={**(headers or {}), "authorization": f"Bearer {token}"},
-            )
-            if answer.status_code != httpx2.codes.UNAUTHORIZED or is_last:
-                break
-            self._tokens.forget(token)
-        return answer
-
     def _proven(self, answer: httpx2.Response, submission: bytes) -> Receipt:
         """Turn an answer into its proven receipt, or into what it says instead."""
         if answer.status_code in (httpx2.codes.OK, httpx2.codes.CREATED):
@@ -382,14 +305,12 @@ class TengeClient:
             raise UnprovenReceipt(f"expected the refusal {refusal.code}, got {refusal.receipt.code}", answer.content)
         raise Refused(refusal.code, refusal.detail, refusal.receipt)
 
-    def _prove(self, receipt: Receipt, submission: bytes, answer: bytes) -> None:
+    def _prove(self, receipt: Receipt, submission: bytes | None, answer: bytes) -> None:
         try:
             prove(receipt, submission, self.trusted, self._rulebook)
         except InvalidReceipt as error:
             raise UnprovenReceipt(str(error), answer) from error
-        newest = receipt.sequence + receipt.leaf_count - 1
-        # A race between threads may keep an older one: reads then wait for less, which they may.
-        self.newest_sequence = newest if self.newest_sequence is None else max(newest, self.newest_sequence)
+        self._include(receipt.sequence + receipt.leaf_count - 1)
         try:
             self._memory.note(checkpoint_of(receipt), checks_now=self._checks == "each")
         except (Problem, Unreachable, UnexpectedAnswer) as error:
@@ -401,21 +322,11 @@ class TengeClient:
         answer = self._connection.send("GET", "/v1/log/consistency", params=params)
         if answer.status_code != httpx2.codes.OK:
             raise problem_of(answer)
-        proof = _known(answer.content, ConsistencyAnswer)
+        proof = known(answer.content, ConsistencyAnswer)
         try:
             return tuple(b64url_decode(node, length=HASH_BYTES) for node in proof.path)
         except NotCanonical as error:
             raise UnexpectedAnswer(f"expected a consistency proof: {error}") from error
-
-    def _read(self, path: str, kind: type[_Answer], **params: str | int | None) -> _Answer:
-        asked = {name: str(value) for name, value in params.items() if value is not None}
-        answer = self._authorised("GET", path, params=asked)
-        if answer.status_code != httpx2.codes.OK:
-            raise problem_of(answer)
-        return _known(answer.content, kind)
-
-    def _at_least(self, min_sequence: int | None) -> int | None:
-        return self.newest_sequence if min_sequence is None else min_sequence
 
 
 class _RefusalDocument(msgspec.Struct):
@@ -424,13 +335,6 @@ class _RefusalDocument(msgspec.Struct):
     code: str
     receipt: Receipt
     detail: str = ""
-
-
-def _known(content: bytes, kind: type[_Answer]) -> _Answer:
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnexpectedAnswer(f"expected a {kind.__name__}: {error}") from error
 
 
 def _decode(content: bytes, kind: type[_Answer]) -> _Answer:

@@ -71,22 +71,13 @@ async def _decided(parts: Parts, scope: Scope, receive: Receive) -> Receipt:
     address = address_of(scope)
     has_token = False
     try:
-        content_type = declared = authorization = None
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"content-length":
-                declared = value
-            elif name == b"authorization":
-                authorization = value
-            elif name == b"content-encoding":
-                raise Problem("content_encoding_refused", "expected no Content-Encoding: send the bytes as they are")
+        content_type, declared, authorization = _headers(scope)
         if authorization is None:
             parts.failures.check(address)
         else:
             reader_of(parts, authorization.decode("latin-1"), address)
             has_token = True
-        if content_type is None or content_type.partition(b";")[0].strip().lower() not in MEDIA_TYPES:
+        if content_type.partition(b";")[0].strip().lower() not in MEDIA_TYPES:
             raise Problem("content_type_unsupported", "expected application/jose+json or application/json")
         if scope["query_string"]:
             raise Problem("request_invalid", "query: expected no parameters")
@@ -106,3 +97,19 @@ async def _decided(parts: Parts, scope: Scope, receive: Receive) -> Receipt:
         if not has_token and problem.type.code not in COUNTED_BEFORE:
             parts.failures.note(address)
         raise
+
+
+def _headers(scope: Scope) -> tuple[bytes, bytes | None, bytes | None]:
+    """Content type (empty if there is none), declared length and authorization, in one walk over the headers."""
+    content_type: bytes = b""
+    declared = authorization = None
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-length":
+            declared = value
+        elif name == b"authorization":
+            authorization = value
+        elif name == b"content-encoding":
+            raise Problem("content_encoding_refused", "expected no Content-Encoding: send the bytes as they are")
+    return content_type, declared, authorization

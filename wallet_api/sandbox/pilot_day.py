@@ -9,12 +9,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from ledger.genesis import read_genesis
 from ledger.model.assets import TENGE
 from ledger.rules.day_close import DayClose
 from ledger.units import BusinessDate
 from wallet_api.client import node_time_us
 from wallet_api.client.key_files import read_key, write_key
-from wallet_api.sandbox.folder import GENESIS_FILE, UnusableFolder, read_folder, write_folder
+from wallet_api.sandbox.folder import GENESIS_FILE, UnusableFolder, read_document, read_folder, write_folder
 from wallet_api.sandbox.network import KeyMaker, Network, keys_from_seed, make_network, random_keys
 from wallet_api.sandbox.node_process import NodeProcess
 from wallet_api.sandbox.pilot_accounts import play_accounts
@@ -40,6 +41,9 @@ from wallet_api.sandbox.pilot_plan import (
     Scale,
 )
 from wallet_api.sandbox.pilot_stage import Show, Stage, Tally, UnexpectedEnd, local_time_us
+
+PILOT: Final = "pilot"
+"""Name of the network of every pilot."""
 
 PILOT_FILE: Final = "pilot.json"
 """What a later run needs to know to go on with a folder."""
@@ -82,7 +86,7 @@ class Finished:
 def make_pilot_network(seed: str | None) -> Network:
     """Make the network of the pilot, with everyone's keys."""
     return make_network(
-        "pilot",
+        PILOT,
         clock="scripted",
         time_us=local_time_us(DATES[0], 8),
         keys=random_keys if seed is None else keys_from_seed(seed),
@@ -104,12 +108,11 @@ def prepare_folder(folder: Path, how: How | None, *, seed: str | None = None) ->
     Raises:
         UnusableFolder: there is a pilot and nobody said what to do, or what is there cannot be continued.
     """
-    has_node = (folder / GENESIS_FILE).exists()
     if how == "continue":
         return _state_of(folder)
-    if has_node and how is None:
+    if how is None and (folder / GENESIS_FILE).exists():
         raise UnusableFolder(f"{folder} holds a pilot: say --continue to go on with it, or --fresh to start over")
-    if has_node:
+    if how == "fresh" and folder.is_dir():
         _clear(folder)
     write_folder(folder, make_pilot_network(seed))
     holders = random_keys if seed is None else keys_from_seed(f"{seed} holders")
@@ -267,6 +270,11 @@ def _clear(folder: Path) -> None:
     ]
     if others:
         raise UnusableFolder(f"{folder} holds {', '.join(sorted(others))} besides a pilot; it is not deleted")
+    has_genesis = (folder / GENESIS_FILE).exists()
+    if has_genesis and read_genesis(read_document(folder)).name != PILOT:
+        raise UnusableFolder(f"{folder} holds a node of another network than a pilot's; it is not deleted")
+    if not has_genesis and any(folder.glob("blocks.db*")):
+        raise UnusableFolder(f"{folder} holds a ledger without its genesis document; it is not deleted")
     _delete(folder)
 
 

@@ -1,0 +1,1 @@
+"""A log that must replay unchanged in every later release (design D25)."""
