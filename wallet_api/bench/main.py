@@ -1,8 +1,7 @@
 """The benchmark as one call: measure what was asked for, show a table, write the report."""
 
-import argparse
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -24,17 +23,6 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
     "memory": memory.measure,
 }
 """What can be measured, in the order in which it is."""
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark that command line arguments ask for; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="tenge bench", description="Measure this ledger against a textbook one.")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to this file")
-    parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="measure this only; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, which only show that everything works")
-    parser.add_argument("--runs", type=_count, help="runs behind each figure (usually 5)")
-    options = parser.parse_args(arguments)
-    return run(json_path=options.json, only=options.only, quick=options.quick, runs=options.runs)
 
 
 def run(*, json_path: Path | None, only: list[str] | None, quick: bool, runs: int | None) -> int:
@@ -69,13 +57,6 @@ def run(*, json_path: Path | None, only: list[str] | None, quick: bool, runs: in
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_bytes(encode_report(report))
     return 0
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError("expected at least one run")
-    return count
 
 
 def _table(report: Report) -> Table:

@@ -1,0 +1,1 @@
+"""Tests of the wire format page: vectors, recomputed from its words alone."""
