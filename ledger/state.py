@@ -6,7 +6,7 @@ The state is a fold over the blocks. Rules read a :class:`View`; what a block ch
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -63,7 +63,8 @@ class State:
 
     def get(self, table: Table[Value], key: str) -> Value | None:
         """Return the value of a key, or None."""
-        return cast("Value | None", self._tables[table].get(key))
+        value: Value | None = self._tables[table].get(key)
+        return value
 
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
         """All rows of a table."""
@@ -139,9 +140,9 @@ class Overlay:
         """Return the value of a key as changed here, else as below."""
         rows = self._writes.get(table)
         if rows is not None:
-            value = rows.get(key)
+            value: Value | None = rows.get(key)
             if value is not None:
-                return cast("Value", value)
+                return value
         return self._base.get(table, key)
 
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:

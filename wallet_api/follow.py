@@ -6,17 +6,23 @@ its input. Only here do the rules of settlement meet the follower of the ledger.
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Final
 
 from ledger.config import Settings
 from ledger.log.block_store import open_reader
 from ledger.log.replay import Replay
 from ledger.views.follower import Follower
 from settlement.rules import RULEBOOKS
+from wallet_api.collector import settle_collector
+
+NICENESS: Final = 5
+"""By how much the follower steps back behind the node where both want the processor."""
 
 
 def follow_argv(settings: Settings) -> list[str]:
@@ -66,8 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             snapshots=options.snapshots,
             snapshot_every=options.snapshot_every,
         )
-        follower.run(sys.stdin.buffer, sys.stdout.buffer)
+        follower.run(sys.stdin.buffer, sys.stdout.buffer, on_open=_settle)
     return 0
+
+
+def _settle() -> None:
+    """Go on as a long-lived process in the background: the node's own work goes first, projections may lag."""
+    settle_collector()
+    os.nice(NICENESS)
 
 
 def _follower(

@@ -13,6 +13,7 @@ import uvicorn
 
 from ledger.config import Settings
 from wallet_api.app import create_app_from, running_node
+from wallet_api.collector import settle_collector
 from wallet_api.parts import Parts
 
 ENDED: Final = 0
@@ -45,6 +46,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
         And what opening a node raises: see ``running_node``.
     """
     with running_node(settings) as parts:
+        settle_collector()
         server = _Server(
             uvicorn.Config(
                 create_app_from(parts, on_fatal=lambda: server.end()),

@@ -4,6 +4,7 @@ Sources: c2sp.org/signed-note (signature type 0x01, Ed25519), c2sp.org/tlog-chec
 """
 
 import binascii
+import functools
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -199,6 +200,7 @@ def _note_signature(line: str) -> NoteSignature:
     return NoteSignature(name, signed[:KEY_ID_BYTES], signed[KEY_ID_BYTES:])
 
 
+@functools.lru_cache(maxsize=64)
 def _check_key_name(name: str) -> None:
     """Refuse what cannot be the name of a key; an origin is one."""
     if not name or "+" in name or any(character.isspace() or character < " " for character in name):

@@ -12,6 +12,7 @@ from ledger.log.block import SALT_BYTES, Block, BlockBody, encode_body
 from ledger.log.outcomes import (
     Authorship,
     KeptOutcome,
+    Postings,
     authorship,
     encode_leaf,
     encode_outcome,
@@ -55,6 +56,8 @@ class Recorded:
     outcome: Accepted | Refused
     kept: KeptOutcome
     author: Authorship
+    postings: Postings
+    """Of each entry, refused lines included."""
     first_sequence: int
     leaf_count: int
     leaves: list[bytes] = field(default_factory=list)
@@ -126,8 +129,9 @@ def decide_group(
             continue
         kind = rulebook.kinds[signed.transaction.kind]
         kept = keep(outcome, kind)
-        count = leaf_count(kept, kind, signed.body)
-        end = Recorded(signed, kind, outcome, kept, authorship(signed), sequence, count)
+        postings = tuple(entry.postings for entry in outcome.entries) if isinstance(outcome, Accepted) else ()
+        count = leaf_count(kept, postings)
+        end = Recorded(signed, kind, outcome, kept, authorship(signed), postings, sequence, count)
         recorded.append(end)
         ends.append(end)
         sequence += count
@@ -151,9 +155,7 @@ def make_leaves(group: Group, salts: bytes, epoch: int) -> list[bytes]:
     for recorded in group.recorded:
         start = (recorded.first_sequence - group.first_sequence) * SALT_BYTES
         own = salts[start : start + recorded.leaf_count * SALT_BYTES]
-        recorded.leaves = leaves(
-            recorded.kept, recorded.kind, recorded.signed.body, recorded.author, recorded.first_sequence, own
-        )
+        recorded.leaves = leaves(recorded.kept, recorded.postings, recorded.author, recorded.first_sequence, own)
         made += recorded.leaves
     made.append(
         block_leaf(

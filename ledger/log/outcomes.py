@@ -23,6 +23,9 @@ from ledger.model.outcome import Accepted, Refused
 from ledger.model.transactions import SignedTransaction
 from ledger.rules.module import Kind
 
+Postings = tuple[tuple[Posting, ...], ...]
+"""The postings of each journal entry of a transaction, in order."""
+
 
 class KeptOutcome(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """What a block keeps of an accepted or refused transaction."""
@@ -84,22 +87,29 @@ def authorship(signed: SignedTransaction) -> Authorship:
     return Authorship(b64url(signed.transaction_id), b64url(signed.authorised_by), signed.transaction.kind)
 
 
-def leaf_count(outcome: KeptOutcome, kind: Kind, body: object) -> int:
-    """Return how many leaves an outcome has; at least one."""
+def postings_of(outcome: KeptOutcome, kind: Kind, body: object) -> Postings:
+    """Return the postings of each entry of a kept outcome: as kept, or as they follow from the body."""
     if outcome.refusal:
-        return 1
-    return len(_postings(outcome, kind, body)) + (outcome.record is not None)
+        return ()
+    if outcome.postings is not None:
+        return outcome.postings
+    assert kind.entries is not None, "the block keeps the postings of a kind whose body does not tell them"
+    return tuple(entry.postings for entry in kind.entries(body))
+
+
+def leaf_count(outcome: KeptOutcome, postings: Postings) -> int:
+    """Return how many leaves an outcome has; at least one."""
+    return 1 if outcome.refusal else len(postings) + (outcome.record is not None)
 
 
 def leaves(
-    outcome: KeptOutcome, kind: Kind, body: object, author: Authorship, first_sequence: int, salts: bytes
+    outcome: KeptOutcome, postings: Postings, author: Authorship, first_sequence: int, salts: bytes
 ) -> list[bytes]:
     """Return the leaves of one transaction as canonical JSON, in order.
 
     Args:
         outcome: what was decided.
-        kind: the transaction's kind.
-        body: its body, from which the postings may follow.
+        postings: of each entry, refused lines included.
         author: transaction id, signatures, kind.
         first_sequence: leaf index of the first leaf.
         salts: 16 bytes for each leaf.
@@ -109,7 +119,7 @@ def leaves(
     made: list[bytes] = []
     transaction, authorised_by, name = author.transaction, author.authorised_by, author.kind
     refused_lines = dict(outcome.refused_lines)
-    for line, postings in enumerate(_postings(outcome, kind, body)):
+    for line, legs in enumerate(postings):
         salt = salts[line * SALT_BYTES : (line + 1) * SALT_BYTES]
         if line in refused_lines:
             made.append(_refusal(author, first_sequence + line, salt, line, refused_lines[line]))
@@ -122,7 +132,7 @@ def leaves(
             authorised_by=authorised_by,
             kind=name,
             line=line,
-            postings=postings,
+            postings=legs,
         )
         made.append(encode(leaf))
     if outcome.record is not None:
@@ -135,13 +145,6 @@ def encode_leaf(leaf: Leaf) -> bytes:
     data = encode(leaf)
     assert len(data) <= LEAF_BYTES_MAX, "the limits of bodies keep a leaf within its length"
     return data
-
-
-def _postings(outcome: KeptOutcome, kind: Kind, body: object) -> tuple[tuple[Posting, ...], ...]:
-    if outcome.postings is not None:
-        return outcome.postings
-    assert kind.entries is not None, "the block keeps the postings of a kind whose body does not tell them"
-    return tuple(entry.postings for entry in kind.entries(body))
 
 
 def _refusal(author: Authorship, sequence: int, salt: bytes, line: int, code: str) -> bytes:

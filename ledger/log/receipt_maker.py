@@ -9,7 +9,7 @@ from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
 from ledger.crypto.note import TlogProof, format_proof
 from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, decode_body
 from ledger.log.group import Recorded, Sealed, block_leaf
-from ledger.log.outcomes import Authorship, KeptOutcome, decode_outcome, leaf_count, leaves
+from ledger.log.outcomes import Authorship, KeptOutcome, decode_outcome, leaf_count, leaves, postings_of
 from ledger.log.receipts import BlockProof, BulkProof, LeafProof, Receipt, authored
 from ledger.model.transactions import Transaction
 from ledger.rules.rulebook import Rulebook
@@ -62,9 +62,9 @@ class ReceiptMaker:
         """Return the receipt of a submission of a stored block: the same bytes as the first time."""
         body = decode_body(self._block.body)
         transaction, author, kept, first_sequence = self._locate(body, index)
-        kind = self._rulebook.kinds[transaction.kind]
-        count = leaf_count(kept, kind, transaction.body)
-        made = leaves(kept, kind, transaction.body, author, first_sequence, self._salts(body.salts, first_sequence))
+        postings = postings_of(kept, self._rulebook.kinds[transaction.kind], transaction.body)
+        count = leaf_count(kept, postings)
+        made = leaves(kept, postings, author, first_sequence, self._salts(body.salts, first_sequence))
         return self._receipt(transaction, author, kept, first_sequence, count, made, body.salts)
 
     def _locate(self, body: BlockBody, index: int) -> tuple[Transaction[object], Authorship, KeptOutcome, int]:
@@ -75,7 +75,8 @@ class ReceiptMaker:
             kept = decode_outcome(outcome)
             if number == index:
                 return transaction, author, kept, sequence
-            sequence += leaf_count(kept, self._rulebook.kinds[transaction.kind], transaction.body)
+            postings = postings_of(kept, self._rulebook.kinds[transaction.kind], transaction.body)
+            sequence += leaf_count(kept, postings)
         raise IndexError(f"block {self._block.height} has {len(body.submissions)} submissions, asked for {index}")
 
     def _salts(self, salts: bytes, first_sequence: int) -> bytes:

@@ -21,7 +21,7 @@ from ledger.crypto.note import (
 )
 from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES
 from ledger.log.group import origin_of
-from ledger.log.outcomes import Authorship, KeptOutcome, leaves
+from ledger.log.outcomes import Authorship, KeptOutcome, leaves, postings_of
 from ledger.model.journal import BlockLeaf, EntryLeaf, Leaf, RecordLeaf, RefusalLeaf
 from ledger.model.record import Record
 from ledger.model.transactions import Header, Transaction
@@ -193,7 +193,8 @@ def _derive(receipt: Receipt, transaction: Transaction[object], author: Authorsh
         raise ValueError("step 1: expected the receipt of a bulk")
     refused = tuple((_line(line, receipt.leaf_count), code) for line, code in receipt.bulk.refused_lines.items())
     salts = b64url_decode(receipt.bulk.salts, length=SALT_BYTES * receipt.leaf_count)
-    return leaves(KeptOutcome(refused_lines=refused), kind, transaction.body, author, receipt.sequence, salts)
+    kept = KeptOutcome(refused_lines=refused)
+    return leaves(kept, postings_of(kept, kind, transaction.body), author, receipt.sequence, salts)
 
 
 def _line(text: str, count: int) -> int:

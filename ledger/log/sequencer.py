@@ -167,13 +167,15 @@ class Sequencer:
         loop = asyncio.get_running_loop()
         job = Job(raw, loop, loop.create_future())
         self._reception.receive(job)
+        # A timer of the loop costs a tenth of a time-out of the task, and this is the path of every payment.
+        timer = loop.call_later(ANSWER_WAIT_MAX_S, _give_up, job)
         try:
-            async with asyncio.timeout(ANSWER_WAIT_MAX_S):
-                return await self._answered(job)
-        except TimeoutError as error:
-            raise Unavailable(
-                "outcome_unknown", f"no answer within {ANSWER_WAIT_MAX_S:.0f} s; send the same bytes again"
-            ) from error
+            answer = await job.future
+        finally:
+            timer.cancel()
+        if isinstance(answer, Receipt):
+            return answer
+        return await self._looked_up(job, answer)
 
     def first_answer(self, height: int, index: int) -> Receipt:
         """Return the receipt of a submission of a durable block: the same as its sender got the first time.
@@ -188,8 +190,8 @@ class Sequencer:
         assert block is not None, "a first outcome stands in a durable block"
         return ReceiptMaker.of_block(self.network, block, self._replay.rulebooks).of_submission(index)
 
-    async def _answered(self, job: Job) -> Receipt:
-        answer = await job.future
+    async def _looked_up(self, job: Job, answer: Answer) -> Receipt:
+        """Return the first receipt of what was decided before; raise what is no receipt."""
         if isinstance(answer, NotAdmissible) and answer.code == "reference_expired" and self.older is not None:
             answer = await asyncio.to_thread(self._look_up_older, self.older, job, answer)
         if isinstance(answer, Duplicate):
@@ -388,6 +390,14 @@ class Sequencer:
                 "reference_reused", f"reference {transaction.reference} was decided with another payload"
             )
         return Duplicate(height, index)
+
+
+def _give_up(job: Job) -> None:
+    """Answer a sender who has waited too long: what the store does is not known."""
+    if not job.future.done():
+        job.future.set_result(
+            Unavailable("outcome_unknown", f"no answer within {ANSWER_WAIT_MAX_S:.0f} s; send the same bytes again")
+        )
 
 
 def _unrecorded(end: Inadmissible | Duplicate | Recorded) -> Answer:

@@ -7,6 +7,7 @@ finds wrong stops it: the views then stay where they are, and say so, for every 
 import json
 import os
 import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -30,6 +31,10 @@ SNAPSHOT_EVERY_ENTRIES: Final = 1_000_000
 
 POLL_INTERVAL_S: Final = 1.0
 """How long the follower sleeps without being woken, in seconds; a lost wake-up costs no more than this."""
+
+GATHER_S: Final = 0.025
+"""Shortest time between two batches, in seconds: under load a batch is then many blocks, and one commit. The first
+block after a pause is applied at once."""
 
 _WAKE_BYTES: Final = 65_536
 """Wake-ups read at a time: the capacity of a pipe."""
@@ -71,6 +76,7 @@ class Follower:
         self._snapshot_size = 0
         self._observer: Observer | None = None
         self._has_failed = False
+        self._batch_due_at = 0.0
 
     def open(self) -> Applied:
         """Find out how far the views are and bring a fresh replay there; makes the tables if there are none.
@@ -127,7 +133,14 @@ class Follower:
         self._snapshot_size, self._has_failed = 0, False
         self.catch_up(progress)
 
-    def run(self, wake: BinaryIO, report: BinaryIO, *, poll_interval_s: float = POLL_INTERVAL_S) -> None:
+    def run(
+        self,
+        wake: BinaryIO,
+        report: BinaryIO,
+        *,
+        poll_interval_s: float = POLL_INTERVAL_S,
+        on_open: Callable[[], None] | None = None,
+    ) -> None:
         """Follow until ``wake`` ends.
 
         Args:
@@ -135,17 +148,22 @@ class Follower:
             report: gets one line of JSON at the start and for each batch, ``{"height": ..., "size": ...}``, and
                 ``{"fault": ...}`` before a fault is raised.
             poll_interval_s: how long to wait for a wake-up before looking anyway, in seconds.
+            on_open: called once, when the state is in memory.
 
         Raises:
             ReplayFault, ViewsFault, UnknownRulebook: as ``apply_batch``, after reporting it.
         """
         try:
             applied: Applied | None = self.open()
+            if on_open is not None:
+                on_open()
             while True:
                 if applied is not None:
                     _report(report, {"height": applied.height, "size": applied.size})
                 if _has_ended(wake, 0 if applied is not None else poll_interval_s):
                     return
+                time.sleep(max(0.0, self._batch_due_at - time.monotonic()))
+                self._batch_due_at = time.monotonic() + GATHER_S
                 applied = self.apply_batch()
         except _FAULTS as error:
             _report(report, {"fault": str(error)})

@@ -12,7 +12,7 @@ from ledger.log.block import SALT_BYTES, Block
 from ledger.log.block_store import Head
 from ledger.log.export import write_export
 from ledger.log.group import GENESIS_LEAVES, Group, Recorded, Sealed, after, decide_group, genesis_block, seal
-from ledger.log.outcomes import KeptOutcome, leaf_count
+from ledger.log.outcomes import KeptOutcome, leaf_count, postings_of
 from ledger.log.receipt_maker import ReceiptMaker
 from ledger.log.receipts import Receipt
 from ledger.log.replay import Replay
@@ -187,7 +187,8 @@ def decided_otherwise(kept: KeptOutcome, number: int = 0) -> Forgery:
         for index, recorded in enumerate(group.recorded):
             recorded.first_sequence += shift
             if index == number:
-                count = leaf_count(kept, recorded.kind, recorded.signed.body)
+                recorded.postings = postings_of(kept, recorded.kind, recorded.signed.body)
+                count = leaf_count(kept, recorded.postings)
                 shift += count - recorded.leaf_count
                 recorded.kept, recorded.leaf_count = kept, count
 
