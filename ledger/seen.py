@@ -46,9 +46,11 @@ class _Segment:
         self._count = 0
 
     def get(self, key: bytes) -> Seen | None:
-        mask = len(self._slots) - 1
+        # Other threads look while one adds: the slots are taken once, and replaced as a whole when they grow.
+        slots = self._slots
+        mask = len(slots) - 1
         slot = int.from_bytes(key[:8]) & mask
-        while number := self._slots[slot]:
+        while number := slots[slot]:
             at = (number - 1) * _RECORD_BYTES
             if self._records[at : at + SEEN_KEY_BYTES] == key:
                 return self._read(at)[1]
@@ -60,7 +62,7 @@ class _Segment:
             self._grow()
         self._records += key + seen.transaction_id + seen.height.to_bytes(5) + seen.place.to_bytes(3)
         self._count += 1
-        self._place(key, self._count)
+        _place(self._slots, key, self._count)
 
     def records(self) -> Iterator[tuple[bytes, Seen]]:
         for at in range(0, len(self._records), _RECORD_BYTES):
@@ -70,18 +72,21 @@ class _Segment:
         record = bytes(self._records[at : at + _RECORD_BYTES])
         return record[:16], Seen(record[16:32], int.from_bytes(record[32:37]), int.from_bytes(record[37:40]))
 
-    def _place(self, key: bytes, number: int) -> None:
-        mask = len(self._slots) - 1
-        slot = int.from_bytes(key[:8]) & mask
-        while self._slots[slot]:
-            slot = (slot + 1) & mask
-        self._slots[slot] = number
-
     def _grow(self) -> None:
-        self._slots = array("I", bytes(4 * 2 * len(self._slots)))
+        slots = array("I", bytes(4 * 2 * len(self._slots)))
         for number in range(1, self._count + 1):
             at = (number - 1) * _RECORD_BYTES
-            self._place(bytes(self._records[at : at + 8]), number)
+            _place(slots, bytes(self._records[at : at + 8]), number)
+        self._slots = slots
+
+
+def _place(slots: "array[int]", key: bytes, number: int) -> None:
+    """Note a record number in the first free slot for its key."""
+    mask = len(slots) - 1
+    slot = int.from_bytes(key[:8]) & mask
+    while slots[slot]:
+        slot = (slot + 1) & mask
+    slots[slot] = number
 
 
 class SeenWindow:

@@ -88,6 +88,12 @@ TextField = Annotated[str, Meta(min_length=1, max_length=TEXT_LENGTH_MAX)]
 LabelField = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,35}\Z")]
 """Client's own name of a thing: a line of a bulk, a holder, a trade."""
 
+HolderField = Annotated[str, Meta(pattern=r"\A(?![0-9]{12}\Z)[A-Za-z0-9._-]{1,35}\Z")]
+"""An owner's pseudonym of a holder. Twelve bare digits are refused: they would be an IIN, which identifies a person."""
+
+OrderField = Annotated[str, Meta(pattern=r"\A(?![0-9]{12}\Z)[A-Za-z0-9][A-Za-z0-9./_-]{0,34}\Z")]
+"""Number of the order or case that something rests on. No free text: the log cannot forget a name (design D13)."""
+
 ClassField = Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{1,31}\Z")]
 """Name of an account class; the rulebook knows which exist."""
 

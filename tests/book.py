@@ -228,9 +228,9 @@ class Book:
             quorum=quorum,
             keys=new_keys,
         )
-        return self.submit(
-            "participant_admit", body, by="operator", signers=("operator-1", *names, f"{participant}-api")
-        )
+        witnesses = ("issuer-1", "issuer-2") if role in admission.WITNESSED_ROLES else ()
+        signers = ("operator-1", "operator-2", *witnesses, *names, f"{participant}-api")
+        return self.submit("participant_admit", body, by="operator", signers=signers)
 
     def open_account(
         self,
@@ -272,7 +272,7 @@ class Book:
 
     def revoke(self, participant: str, key: str, *signers: str) -> Outcome:
         """Revoke a key of a participant; by default its first signatory signs."""
-        body = keys.KeyRevoke(kid=Kid(key_of(key).public.kid), reason="Device lost")
+        body = keys.KeyRevoke(kid=Kid(key_of(key).public.kid), reason="order-17")
         return self.submit("key_revoke", body, by=participant, signers=signers)
 
     def close_day(self, opens: str) -> Outcome:

@@ -32,7 +32,16 @@ class Unavailable(Exception):
         return Unavailable(self.code, self.detail, retry_after_s=self.retry_after_s)
 
 
-Answer = Receipt | Duplicate | Exception
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A receipt, and what its sender alone may be told beside it."""
+
+    receipt: Receipt
+    detail: str = ""
+    """Of a refusal: what was expected and what came. No part of the log: a retry does not have it."""
+
+
+Answer = Receipt | Answered | Duplicate | Exception
 
 
 @dataclass(slots=True, eq=False)

@@ -146,7 +146,7 @@ class FairQueue(Generic[Item]):
     def _put_urgent(self, participant: str, waiting: Waiting[Item]) -> None:
         if len(self._urgent) >= self._urgent_max or self._urgent_of[participant] >= self._participant_urgent_max:
             raise QueueFull(
-                f"{len(self._urgent)} urgent transactions are waiting, {self._urgent_of[participant]} of {participant}"
+                f"{self._urgent_of[participant]} urgent transactions of {participant} are waiting, or too many in all"
             )
         self._urgent.append(waiting)
         self._urgent_of[participant] += 1
@@ -163,7 +163,8 @@ class FairQueue(Generic[Item]):
                 f"and {lane.size} bytes are waiting"
             )
         if self._lines + waiting.weight > self._lines_max or self._size + waiting.size > self._bytes_max:
-            raise QueueFull(f"{self._lines} lines with {self._size} bytes are waiting")
+            # How much others have waiting is their business.
+            raise QueueFull("too much is waiting in all")
         if lane is None:
             lane = self._lanes[participant] = _Lane()
         lane.add(waiting)

@@ -49,9 +49,7 @@ class Reception:
             if self._is_closed:
                 raise stopping()
             if len(self._received) >= RECEIVED_ITEMS_MAX or self._bytes + len(job.raw) > RECEIVED_BYTES_MAX:
-                raise Unavailable(
-                    "queue_full", f"{len(self._received)} submissions with {self._bytes} bytes are waiting"
-                )
+                raise Unavailable("queue_full", "too many submissions are waiting to be opened")
             self._received.append(job)
             self._bytes += len(job.raw)
             self._changed.notify()

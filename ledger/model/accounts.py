@@ -10,8 +10,8 @@ from ledger.units import (
     AccountId,
     AssetField,
     ClassField,
+    HolderField,
     KidField,
-    LabelField,
     ParticipantField,
 )
 
@@ -40,7 +40,7 @@ class Account(Record, frozen=True, kw_only=True):
     """The participant that keeps the account and signs for it."""
     account_class: ClassField
     status: AccountStatus = AccountStatus.OPEN
-    holder: LabelField | None = None
+    holder: HolderField | None = None
     """The owner's pseudonym for the person or firm behind the account; never a name."""
     holder_key: KidField | None = None
     """If set, no debit without this key's signature or a mandate signed by it."""

@@ -27,12 +27,12 @@ from ledger.units import (
     AssetField,
     AssetId,
     ClassField,
+    HolderField,
     KeyField,
     Kid,
-    LabelField,
+    OrderField,
     ParticipantField,
     ParticipantId,
-    TextField,
 )
 
 OWN: Final = AccountClass(
@@ -54,7 +54,7 @@ class NewAccount(Record, frozen=True, kw_only=True):
     account: AccountField
     asset: AssetField
     account_class: ClassField
-    holder: LabelField | None = None
+    holder: HolderField | None = None
     holder_key: KeyField | None = None
     """Public key of the holder; it signs the opening too, which proves possession."""
 
@@ -69,14 +69,14 @@ class AccountFreeze(Record, frozen=True, kw_only=True):
     """Stop debits of an account."""
 
     account: AccountField
-    reason: TextField
+    reason: OrderField
 
 
 class AccountUnfreeze(Record, frozen=True, kw_only=True):
     """Lift a freeze."""
 
     account: AccountField
-    reason: TextField
+    reason: OrderField
 
 
 class AccountClose(Record, frozen=True, kw_only=True):
@@ -141,12 +141,13 @@ def _open(view: View, submitted: Submitted) -> Proposal | Refused:
 def _refuse_opening(
     view: View, submitted: Submitted, participant: Participant, account: NewAccount
 ) -> RefusalCode | None:
-    if view.get(ACCOUNTS, account.account) is not None:
-        return ACCOUNT_EXISTS
+    # The code comes before existence: whether somebody else's account exists is not the sender's to know.
     if not has_valid_check_digits(account.account):
         return ACCOUNT_CHECK_DIGITS_WRONG
     if participant_code(account.account) != participant.code:
         return ACCOUNT_CODE_FOREIGN
+    if view.get(ACCOUNTS, account.account) is not None:
+        return ACCOUNT_EXISTS
     if view.get(ASSETS, account.asset) is None:
         return ASSET_UNKNOWN
     account_class = submitted.classes.get(account.account_class)
@@ -261,9 +262,9 @@ MODULE = RuleModule(
             meaning="Open one account or many; each holder key signs too.",
             refusals=(
                 ACCOUNT_REPEATED,
-                ACCOUNT_EXISTS,
                 ACCOUNT_CHECK_DIGITS_WRONG,
                 ACCOUNT_CODE_FOREIGN,
+                ACCOUNT_EXISTS,
                 ASSET_UNKNOWN,
                 ACCOUNT_CLASS_UNKNOWN,
                 ACCOUNT_CLASS_NOT_PERMITTED,

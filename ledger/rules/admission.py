@@ -8,12 +8,12 @@ from msgspec import Meta
 from ledger.crypto.keys import PublicKey
 from ledger.model.accounts import CodeField
 from ledger.model.outcome import RefusalCode, Refused
-from ledger.model.participants import Key, KeyUse, Participant, QuorumField, Role
+from ledger.model.participants import Cosigner, Key, KeyUse, Participant, QuorumField, Role
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import KEYS, PARTICIPANT_CODES, PARTICIPANTS
 from ledger.state import View
-from ledger.units import KeyField, Kid, ParticipantField, SignatoryField, TextField
+from ledger.units import KeyField, Kid, OrderField, ParticipantField, SignatoryField, TextField
 
 KEYS_AT_ADMISSION_MAX: Final = 12
 """Most keys presented with an admission: each signs it, beside the operator's quorum, within 16 signatures."""
@@ -45,14 +45,14 @@ class ParticipantSuspend(Record, frozen=True, kw_only=True):
     """Stop a participant's own submissions; credits to its accounts still arrive."""
 
     participant: ParticipantField
-    reason: TextField
+    reason: OrderField
 
 
 class ParticipantReinstate(Record, frozen=True, kw_only=True):
     """Let a suspended participant submit again."""
 
     participant: ParticipantField
-    reason: TextField
+    reason: OrderField
 
 
 PARTICIPANT_EXISTS = RefusalCode("participant_exists", "A participant of this id was admitted before.")
@@ -74,6 +74,10 @@ PARTICIPANT_NOT_SUSPENDABLE = RefusalCode(
 ALREADY_SUSPENDED = RefusalCode("already_suspended", "The participant is suspended.", is_transient=True)
 NOT_SUSPENDED = RefusalCode("not_suspended", "The participant is not suspended.", is_transient=True)
 
+WITNESSED_ROLES: Final = frozenset({Role.SUPERVISOR, Role.AUDITOR})
+"""Roles that watch over others: the issuer's quorum signs their admission and the recovery of their keys too, or the
+operator could appoint its own watchmen."""
+
 PARTICIPANT_KEY_USES: Final = (KeyUse.TRANSACTION, KeyUse.CLIENT_AUTHENTICATION)
 """Uses a participant's own key may have; holder keys come with accounts, the log key with genesis."""
 
@@ -90,6 +94,14 @@ def refuse_new_keys(view: View, keys: Sequence[NewKey]) -> Refused | None:
         if key.use not in PARTICIPANT_KEY_USES:
             return Refused(KEY_USE_NOT_ADMITTABLE, detail=f"use {key.use}")
     return None
+
+
+def witnesses(view: View, role: Role) -> Iterable[Cosigner]:
+    """Return who must sign, beside the operator, what gives a participant of this role its keys."""
+    if role not in WITNESSED_ROLES:
+        return ()
+    issuers = (p for _, p in view.items(PARTICIPANTS) if p.role is Role.ISSUER)
+    return tuple(Cosigner(role=Role.ISSUER, threshold=issuer.quorum) for issuer in issuers)
 
 
 def _admit(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -148,6 +160,10 @@ def _reinstate(view: View, submitted: Submitted) -> Proposal | Refused:
     return _set_suspended(view, submitted.signed.body.participant, is_suspended=False)
 
 
+def _admission_witnesses(view: View, body: ParticipantAdmit) -> Iterable[Cosigner]:
+    return witnesses(view, body.role)
+
+
 def _kids(_view: View, body: ParticipantAdmit) -> Iterable[Kid]:
     return tuple(Kid(PublicKey.from_x(key.x).kid) for key in body.keys)
 
@@ -173,6 +189,7 @@ MODULE = RuleModule(
                 QUORUM_UNREACHABLE,
             ),
             decide=_admit,
+            cosigners=_admission_witnesses,
             required_keys=_kids,
             presented_keys=_presented,
         ),

@@ -17,9 +17,9 @@ _KEEPERS: Final = (Role.INTERMEDIARY, Role.EXCHANGE, Role.MINER, Role.POOL)
 """Those who keep accounts, if only their own."""
 
 CORE_POLICIES: Final[Mapping[str, Policy]] = {
-    "participant_admit": Policy(roles=(Role.OPERATOR,), own=1),
-    "participant_suspend": Policy(roles=(Role.OPERATOR,), own=1),
-    "participant_reinstate": Policy(roles=(Role.OPERATOR,), own=1),
+    "participant_admit": Policy(roles=(Role.OPERATOR,), own=0),
+    "participant_suspend": Policy(roles=(Role.OPERATOR,), own=0),
+    "participant_reinstate": Policy(roles=(Role.OPERATOR,), own=0),
     "key_add": Policy(roles=_ANYONE, own=0),
     "key_rotate": Policy(roles=_ANYONE, own=0),
     "key_revoke": Policy(roles=_ANYONE, own=0),

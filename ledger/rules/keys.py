@@ -12,14 +12,16 @@ import msgspec
 
 from ledger.crypto.keys import PublicKey
 from ledger.model.outcome import RefusalCode, Refused
-from ledger.model.participants import Key, KeyUse, Role
+from ledger.model.participants import Cosigner, Key, KeyUse, Role
 from ledger.model.record import Record
 from ledger.rules.admission import (
+    ADMITTABLE_ROLES,
     KEY_ALREADY_KNOWN,
     KEY_USE_NOT_ADMITTABLE,
     PARTICIPANT_NOT_FOUND,
     NewKey,
     refuse_new_keys,
+    witnesses,
 )
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import KEYS, LEDGER, PARTICIPANTS, THE, ledger_of
@@ -30,10 +32,10 @@ from ledger.units import (
     KeyField,
     Kid,
     KidField,
+    OrderField,
     ParticipantField,
     ParticipantId,
     SignatoryField,
-    TextField,
     TimestampUs,
 )
 
@@ -57,7 +59,7 @@ class KeyRevoke(Record, frozen=True, kw_only=True):
     """Revoke a key of the sender, by its quorum or by the key itself."""
 
     kid: KidField
-    reason: TextField
+    reason: OrderField
 
 
 class KeyRecover(Record, frozen=True, kw_only=True):
@@ -77,6 +79,12 @@ class LogKeyRotate(Record, frozen=True, kw_only=True):
 
 KEY_NOT_FOUND = RefusalCode("key_not_found", "The key is no key of the sender.")
 KEY_ALREADY_REVOKED = RefusalCode("key_already_revoked", "The key was revoked before.")
+KEYS_NOT_RECOVERABLE = RefusalCode(
+    "keys_not_recoverable", "Keys of the issuer and of the operator change by their own quorum only."
+)
+HOLDER_KEY_NOT_YOURS = RefusalCode(
+    "holder_key_not_yours", "A holder key is revoked by itself only: nobody locks a holder's money in its name."
+)
 KEY_NOT_ROTATABLE = RefusalCode("key_not_rotatable", "Only keys of a participant itself are rotated.")
 
 
@@ -152,6 +160,8 @@ def _revoke(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(KEY_NOT_FOUND, detail=f"key {body.kid}")
     if key.is_revoked:
         return Refused(KEY_ALREADY_REVOKED, detail=f"key {body.kid}")
+    if key.use is KeyUse.HOLDER and not _revokes_itself(body, submitted.signed.signers):
+        return Refused(HOLDER_KEY_NOT_YOURS, detail=f"key {body.kid}")
     return Proposal(changes=((KEYS, body.kid, msgspec.structs.replace(key, is_revoked=True)),), record={})
 
 
@@ -161,8 +171,11 @@ def _revokes_itself(body: KeyRevoke, signers: Sequence[Kid]) -> bool:
 
 def _recover(view: View, submitted: Submitted) -> Proposal | Refused:
     body: KeyRecover = submitted.signed.body
-    if view.get(PARTICIPANTS, body.participant) is None:
+    participant = view.get(PARTICIPANTS, body.participant)
+    if participant is None:
         return Refused(PARTICIPANT_NOT_FOUND, detail=f"participant {body.participant}")
+    if participant.role not in ADMITTABLE_ROLES:
+        return Refused(KEYS_NOT_RECOVERABLE, detail=f"participant {body.participant} is the {participant.role}")
     if refused := refuse_new_keys(view, (NewKey(x=body.x, signatory=body.signatory, use=body.use),)):
         return refused
     active_from_us = TimestampUs(submitted.time_us + ledger_of(view).recovery_delay_us)
@@ -172,7 +185,6 @@ def _recover(view: View, submitted: Submitted) -> Proposal | Refused:
         signatory=body.signatory,
         use=body.use,
         active_from_us=active_from_us,
-        active_from_date=_start(view, body.participant),
     )
     return Proposal(
         changes=((KEYS, PublicKey.from_x(body.x).kid, key),), record={"active_from_us": int(active_from_us)}
@@ -196,6 +208,11 @@ def _rotate_log_key(view: View, submitted: Submitted) -> Proposal | Refused:
         ),
         record={"replaces": ledger.log_key},
     )
+
+
+def _recovery_witnesses(view: View, body: KeyRecover) -> Iterable[Cosigner]:
+    participant = view.get(PARTICIPANTS, body.participant)
+    return () if participant is None else witnesses(view, participant.role)
 
 
 def _kid_of(_view: View, body: KeyAdd | KeyRotate | KeyRecover) -> Iterable[Kid]:
@@ -236,7 +253,7 @@ MODULE = RuleModule(
             name="key_revoke",
             body=KeyRevoke,
             meaning="Revoke a key of the sender, by quorum or by the key itself.",
-            refusals=(KEY_NOT_FOUND, KEY_ALREADY_REVOKED),
+            refusals=(KEY_NOT_FOUND, KEY_ALREADY_REVOKED, HOLDER_KEY_NOT_YOURS),
             decide=_revoke,
             waives_quorum=_revokes_itself,
             is_urgent=True,
@@ -245,8 +262,9 @@ MODULE = RuleModule(
             name="key_recover",
             body=KeyRecover,
             meaning="Give a participant that lost its keys a new one, after a delay.",
-            refusals=(PARTICIPANT_NOT_FOUND, KEY_ALREADY_KNOWN, KEY_USE_NOT_ADMITTABLE),
+            refusals=(PARTICIPANT_NOT_FOUND, KEYS_NOT_RECOVERABLE, KEY_ALREADY_KNOWN, KEY_USE_NOT_ADMITTABLE),
             decide=_recover,
+            cosigners=_recovery_witnesses,
             required_keys=_kid_of,
             presented_keys=_presented,
         ),

@@ -64,6 +64,9 @@ class BulkTransfer(Record, frozen=True, kw_only=True):
 
 ACCOUNTS_MUST_DIFFER = RefusalCode("accounts_must_differ", "Debit and credit account are the same.")
 ENTRY_UNBALANCED = RefusalCode("entry_unbalanced", "Debits and credits of an asset differ.")
+POSTING_ACCOUNT_REPEATED = RefusalCode(
+    "posting_account_repeated", "An account stands twice in the entry: its turnover would be more than what moved."
+)
 LABEL_REPEATED = RefusalCode("label_repeated", "Two lines of the bulk carry the same label.")
 CLIENT_ACCOUNT_NEEDS_OWN_KIND = RefusalCode(
     "client_account_needs_own_kind",
@@ -96,6 +99,8 @@ def _entry(view: View, submitted: Submitted) -> Proposal | Refused:
     body: JournalEntry = submitted.signed.body
     if not is_balanced(body.postings):
         return Refused(ENTRY_UNBALANCED, detail="the debits of each asset must equal its credits")
+    if len({posting.account for posting in body.postings}) < len(body.postings):
+        return Refused(POSTING_ACCOUNT_REPEATED, detail=f"{len(body.postings)} postings on fewer accounts")
     debited = (posting.account for posting in body.postings if posting.side is Side.DEBIT)
     if account := _first_client_account(view, submitted, debited):
         return Refused(CLIENT_ACCOUNT_NEEDS_OWN_KIND, detail=f"account {account}")
@@ -162,7 +167,7 @@ MODULE = RuleModule(
             name="journal_entry",
             body=JournalEntry,
             meaning="Post an entry of many legs: all or none.",
-            refusals=(ENTRY_UNBALANCED, CLIENT_ACCOUNT_NEEDS_OWN_KIND),
+            refusals=(ENTRY_UNBALANCED, POSTING_ACCOUNT_REPEATED, CLIENT_ACCOUNT_NEEDS_OWN_KIND),
             decide=_entry,
             entries=_entry_entries,
         ),

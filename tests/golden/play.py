@@ -61,9 +61,9 @@ def pay_and_refuse(book: Book) -> None:
     some = [(A_TWO if number % 5 == 0 else A_OWN, A_ONE, 10**9 if number % 5 == 0 else 1) for number in range(25)]
     ends(book, "bank-a", "bulk_transfer", bulk(*some, is_atomic=False), "accepted")
     ends(book, "bank-a", "bulk_transfer", bulk((A_TWO, A_ONE, 10**14), is_atomic=False), "accepted")
-    ends(book, "bank-a", "account_freeze", AccountFreeze(account=A_TWO, reason="Тексеру № 1"), "accepted")
+    ends(book, "bank-a", "account_freeze", AccountFreeze(account=A_TWO, reason="order-17"), "accepted")
     ends(book, "bank-a", "transfer", pay(A_TWO, A_ONE, 1), "debit_account_frozen")
-    ends(book, "bank-a", "account_unfreeze", AccountUnfreeze(account=A_TWO, reason="Тексеру аяқталды"), "accepted")
+    ends(book, "bank-a", "account_unfreeze", AccountUnfreeze(account=A_TWO, reason="order-17"), "accepted")
     ends(book, "bank-b", "account_close", AccountClose(account=wallet("602", 2)), "accepted")
     redeem = Redeem(account=A_OWN, amount=1_000_00, reserve_payment="RTGS-back-1")
     signers = ("bank-a-1", "issuer-1", "issuer-3")
@@ -103,8 +103,14 @@ def change_keys(book: Book) -> None:
     rotate_log = LogKeyRotate(x=x("log-2"))
     ends(book, "operator", "log_key_rotate", rotate_log, "accepted", "operator-1", "operator-3", "log", "log-2")
     bank_b = ParticipantId("bank-b")
-    ends(book, "operator", "participant_suspend", ParticipantSuspend(participant=bank_b, reason="Review"), "accepted")
-    ends(book, "operator", "participant_reinstate", ParticipantReinstate(participant=bank_b, reason="Done"), "accepted")
+    ends(book, "operator", "participant_suspend", ParticipantSuspend(participant=bank_b, reason="order-17"), "accepted")
+    ends(
+        book,
+        "operator",
+        "participant_reinstate",
+        ParticipantReinstate(participant=bank_b, reason="order-17"),
+        "accepted",
+    )
 
 
 def govern(book: Book) -> None:

@@ -89,7 +89,7 @@ def test_a_revocation_overtakes_what_waits(url: str, gate: Gate) -> None:
         sent = [node.send(transfer(node)) for _ in range(3)]
         wait_for_lines(node, 3)
         kid = Kid(key_of("bank-a-1").public.kid)
-        revoked = node.send(node.signed("key_revoke", KeyRevoke(kid=kid, reason="Device lost"), by="bank-a"))
+        revoked = node.send(node.signed("key_revoke", KeyRevoke(kid=kid, reason="order-17"), by="bank-a"))
         while not node.sequencer._queue._urgent:
             threading.Event().wait(0.001)
         gate.open()

@@ -101,6 +101,8 @@ def journal_entry(ledger: Naive, sender: str, body: Json) -> Lines:
     for leg in body["postings"]:
         sums[leg["asset"]] = sums.get(leg["asset"], 0) + (leg["amount"] if leg["side"] == "debit" else -leg["amount"])
     demand(set(sums.values()) == {0}, "entry_unbalanced")
+    named = [leg["account"] for leg in body["postings"]]
+    demand(len(named) == len(set(named)), "posting_account_repeated")
     debited = [leg["account"] for leg in body["postings"] if leg["side"] == "debit"]
     demand(not any(is_held_for_another(ledger, sender, each) for each in debited), "client_account_needs_own_kind")
     post(ledger, sender, "journal_entry", body["postings"])
@@ -161,9 +163,9 @@ def account_open(ledger: Naive, sender: str, body: Json) -> Lines:
     demand(len({new["account"] for new in wanted}) == len(wanted), "account_repeated")
     role = ledger.participants[sender]["role"]
     for line, new in enumerate(wanted):
-        demand(new["account"] not in ledger.accounts, "account_exists", line)
         demand(check_digits_hold(new["account"]), "account_check_digits_wrong", line)
         demand(new["account"][4:7] == ledger.participants[sender]["code"], "account_code_foreign", line)
+        demand(new["account"] not in ledger.accounts, "account_exists", line)
         demand(new["asset"] == "KZT", "asset_unknown", line)
         demand(new["account_class"] in CLASSES, "account_class_unknown", line)
         demand(role in CLASSES[new["account_class"]], "account_class_not_permitted", line)
@@ -285,12 +287,15 @@ def key_revoke(ledger: Naive, sender: str, body: Json) -> Lines:
     key = ledger.keys.get(body["kid"], {"participant": None})
     demand(key["participant"] == sender and key["use"] != "log", "key_not_found")
     demand(not key["revoked"], "key_already_revoked")
+    demand(key["use"] != "holder" or ledger.signers == [body["kid"]], "holder_key_not_yours")
     key["revoked"] = True
     return None
 
 
 def key_recover(ledger: Naive, _sender: str, body: Json) -> Lines:
     demand(body["participant"] in ledger.participants, "participant_not_found")
+    role = ledger.participants[body["participant"]]["role"]
+    demand(role not in ("operator", "issuer"), "keys_not_recoverable")
     check_new_keys(ledger, [body])
     ledger.add_key(
         body["x"],

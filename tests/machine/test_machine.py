@@ -127,7 +127,7 @@ class LedgerMachine(Town):
     )
     def order(self, kind: str, account: str, by: str, twist: str) -> None:
         by = by if by == "supervisor" else self.owner(account)
-        body = {"account": account} if kind == "close" else {"account": account, "reason": "Бұйрық № 17"}
+        body = {"account": account} if kind == "close" else {"account": account, "reason": "order-17"}
         self.send(f"account_{kind}", body, by, twist=twist)
 
     # --- participants and keys ------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class LedgerMachine(Town):
         twist=TWISTS,
     )
     def suspend_or_reinstate(self, kind: str, participant: str, twist: str) -> None:
-        self.send(f"participant_{kind}", {"participant": participant, "reason": "Review"}, "operator", twist=twist)
+        self.send(f"participant_{kind}", {"participant": participant, "reason": "order-17"}, "operator", twist=twist)
 
     @rule(
         by=st.sampled_from(["bank-a", "central-bank", "operator"]),
@@ -169,7 +169,7 @@ class LedgerMachine(Town):
 
     @rule(by=SENDERS, key=KEYS | NEW_KEYS, alone=st.booleans())
     def revoke_key(self, by: str, key: str, alone: bool) -> None:
-        body = {"kid": kid(key), "reason": "Жоғалды"}
+        body = {"kid": kid(key), "reason": "order-17"}
         if not alone:
             self.send("key_revoke", body, by)
             return

@@ -155,7 +155,8 @@ class Town(RuleBasedStateMachine):
             "quorum": quorum,
             "keys": [{"x": x(key), "signatory": key, "use": use} for key, use in uses.items()],
         }
-        return self.send("participant_admit", body, "operator", *uses, twist=twist)
+        witnesses = ("issuer-1", "issuer-2") if role in ("supervisor", "auditor") else ()
+        return self.send("participant_admit", body, "operator", *witnesses, *uses, twist=twist)
 
     @initialize()
     def a_small_town(self) -> None:

@@ -15,9 +15,9 @@ from tests.rules.bodies import COIN, pay
 
 OPENING_ORDER = (
     "account_repeated",
-    "account_exists",
     "account_check_digits_wrong",
     "account_code_foreign",
+    "account_exists",
     "asset_unknown",
     "account_class_unknown",
     "account_class_not_permitted",
@@ -26,6 +26,7 @@ OPENING_ORDER = (
 
 CANNOT_BE_TOGETHER = (
     frozenset({"account_exists", "account_check_digits_wrong"}),
+    frozenset({"account_exists", "account_code_foreign"}),
     frozenset({"account_class_unknown", "account_class_not_permitted"}),
 )
 
@@ -148,7 +149,7 @@ def test_one_holder_key_may_bind_many_accounts_of_its_bank(book: Book) -> None:
 
 def test_a_revoked_holder_key_binds_no_further_account(book: Book) -> None:
     book.open_account("bank-a", wallet("601", 8), holder_key="holder")
-    book.revoke("bank-a", "holder")
+    book.revoke("bank-a", "holder", "holder")
     assert book.end(*opening_with_holder(), by="bank-a", signers=("bank-a-1", "holder")) == "key_revoked"
 
 
@@ -179,7 +180,7 @@ def test_an_opening_takes_no_account_more(book: Book) -> None:
 
 def test_the_weight_of_an_opening_is_its_accounts(book: Book) -> None:
     assert book.rulebook.kinds["account_open"].weight(many(3)) == 3
-    assert book.rulebook.kinds["account_freeze"].weight(AccountFreeze(account=wallet("601", 1), reason="x")) == 1
+    assert book.rulebook.kinds["account_freeze"].weight(AccountFreeze(account=wallet("601", 1), reason="order-17")) == 1
 
 
 # --- frozen, unfrozen, closed -------------------------------------------------------------------------------
@@ -192,11 +193,11 @@ def account(book: Book, account_id: AccountId) -> Account:
 
 
 def freeze(book: Book, account_id: AccountId, by: str = "bank-a") -> str:
-    return book.end("account_freeze", AccountFreeze(account=account_id, reason="Court order 17"), by=by)
+    return book.end("account_freeze", AccountFreeze(account=account_id, reason="order-17"), by=by)
 
 
 def unfreeze(book: Book, account_id: AccountId, by: str = "bank-a") -> str:
-    return book.end("account_unfreeze", AccountUnfreeze(account=account_id, reason="Order lifted"), by=by)
+    return book.end("account_unfreeze", AccountUnfreeze(account=account_id, reason="order-17"), by=by)
 
 
 WALLET = wallet("601", 1)

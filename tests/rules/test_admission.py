@@ -37,7 +37,7 @@ def admission(*faulty: str, participant: str = "bank-c") -> tuple[ParticipantAdm
         quorum=4 if "quorum_unreachable" in faulty else 2,
         keys=tuple(keys),
     )
-    return body, ("operator-1", *names)
+    return body, ("operator-1", "operator-2", *names)
 
 
 ADMISSION_ORDER = (
@@ -93,7 +93,7 @@ def test_one_key_cannot_stand_for_two_signatories(book: Book) -> str:
         quorum=2,
         keys=tuple(NewKey(x=x, signatory=name, use=KeyUse.TRANSACTION) for name in ("one", "two")),
     )
-    return book.end("participant_admit", body, by="operator", signers=("operator-1", "bank-c-1"))
+    return book.end("participant_admit", body, by="operator", signers=("operator-1", "operator-2", "bank-c-1"))
 
 
 @answers("participant_admit", "key_use_not_admittable")
@@ -135,7 +135,10 @@ def test_an_admission_takes_no_key_more(book: Book) -> None:
         quorum=1,
         keys=tuple(NewKey(x=key_of(name).public.x, signatory=name, use=KeyUse.TRANSACTION) for name in names),
     )
-    assert book.end("participant_admit", body, by="operator", signers=("operator-1", *names)) == "payload_invalid"
+    assert (
+        book.end("participant_admit", body, by="operator", signers=("operator-1", "operator-2", *names))
+        == "payload_invalid"
+    )
 
 
 def test_admitted_keys_keep_their_use(book: Book) -> None:
@@ -145,12 +148,12 @@ def test_admitted_keys_keep_their_use(book: Book) -> None:
 
 
 def suspend(book: Book, participant: str, by: str = "operator") -> str:
-    body = ParticipantSuspend(participant=ParticipantId(participant), reason="Licence under review")
+    body = ParticipantSuspend(participant=ParticipantId(participant), reason="order-17")
     return book.end("participant_suspend", body, by=by)
 
 
 def reinstate(book: Book, participant: str) -> str:
-    body = ParticipantReinstate(participant=ParticipantId(participant), reason="Review done")
+    body = ParticipantReinstate(participant=ParticipantId(participant), reason="order-17")
     return book.end("participant_reinstate", body, by="operator")
 
 

@@ -32,7 +32,7 @@ def rotate(book: Book, old: str, new: str, *, by: str = "bank-a", signers: tuple
 
 
 def revoke(book: Book, key: str, *, by: str = "bank-a", signers: tuple[str, ...] = ("bank-a-1",)) -> str:
-    return book.end("key_revoke", KeyRevoke(kid=kid_of(key), reason="Laptop lost"), by=by, signers=signers)
+    return book.end("key_revoke", KeyRevoke(kid=kid_of(key), reason="order-17"), by=by, signers=signers)
 
 
 def recover(
@@ -199,10 +199,39 @@ def test_recovery_needs_the_operators_quorum(book: Book) -> None:
     assert recover(book, "bank-a", "found", signers=("operator-1", "found")) == "signatures_insufficient"
 
 
-RECOVERY_ORDER = ("participant_not_found", "key_already_known", "key_use_not_admittable")
+@pytest.mark.parametrize("participant", ["central-bank", "operator"])
+@answers("key_recover", "keys_not_recoverable")
+def test_the_operator_gives_itself_no_keys_of_the_issuer(book: Book, participant: str) -> str:
+    return recover(book, participant, "found")
 
 
-@pytest.mark.parametrize("faulty", faults(RECOVERY_ORDER), ids="+".join)
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.SUPERVISOR])
+def test_the_central_bank_signs_too_what_gives_keys_to_who_watches(book: Book, role: Role) -> None:
+    assert end_of(book.admit("watchman", role, "900")) == "accepted"
+    assert recover(book, "watchman", "found") == "signatures_insufficient"
+    signers = ("operator-1", "operator-2", "issuer-1", "issuer-3", "found")
+    assert recover(book, "watchman", "found", signers=signers) == "accepted"
+
+
+@answers("key_revoke", "holder_key_not_yours")
+def test_nobody_locks_a_holders_money_in_its_name(book: Book) -> str:
+    book.open_account("bank-a", wallet("601", 8), holder_key="holder")
+    return revoke(book, "holder")
+
+
+def test_a_holder_key_revokes_itself(book: Book) -> None:
+    book.open_account("bank-a", wallet("601", 8), holder_key="holder")
+    assert revoke(book, "holder", signers=("holder",)) == "accepted"
+
+
+RECOVERY_ORDER = ("participant_not_found", "keys_not_recoverable", "key_already_known", "key_use_not_admittable")
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    faults(RECOVERY_ORDER, apart=(frozenset({"participant_not_found", "keys_not_recoverable"}),)),
+    ids="+".join,
+)
 def test_of_several_faults_of_a_recovery_the_first_in_order_is_answered(book: Book, faulty: tuple[str, ...]) -> None:
     assert faulty_recovery(book, *faulty) == faulty[0]
 
@@ -210,7 +239,7 @@ def test_of_several_faults_of_a_recovery_the_first_in_order_is_answered(book: Bo
 def faulty_recovery(book: Book, *faulty: str) -> str:
     return recover(
         book,
-        "bank-z" if "participant_not_found" in faulty else "bank-a",
+        "bank-z" if "participant_not_found" in faulty else "operator" if "keys_not_recoverable" in faulty else "bank-a",
         "bank-b-1" if "key_already_known" in faulty else "found",
         use=KeyUse.HOLDER if "key_use_not_admittable" in faulty else KeyUse.TRANSACTION,
     )

@@ -2,8 +2,10 @@
 
 import pytest
 
+from ledger.model.assets import TENGE
 from ledger.model.journal import Side
 from ledger.model.outcome import Accepted, Refused
+from ledger.rules.accounts import AccountOpen, NewAccount
 from ledger.rules.transfers import BulkTransfer, Line
 from ledger.units import AMOUNT_MAX, BULK_LINES_MAX, POSTINGS_PER_ENTRY_MAX, AccountId
 from tests.book import Book, own_account, wallet
@@ -102,14 +104,31 @@ def test_a_foreign_client_account_answers_as_a_missing_one(rich_book: Book) -> N
     assert rich_book.end("journal_entry", body, by="bank-b") == "debit_account_not_found"
 
 
+@pytest.mark.parametrize(
+    "legs",
+    [
+        ((Side.DEBIT, RICH, 7), (Side.CREDIT, RICH, 7)),
+        ((Side.DEBIT, RICH, 6), (Side.DEBIT, RICH, 5), (Side.CREDIT, B1, 11)),
+        ((Side.DEBIT, RICH, 11), (Side.CREDIT, B1, 6), (Side.CREDIT, B1, 5)),
+    ],
+)
+@answers("journal_entry", "posting_account_repeated")
+def test_an_account_stands_once_in_an_entry(book: Book, legs: tuple[tuple[Side, AccountId, int], ...]) -> str:
+    return book.end("journal_entry", entry(*legs), by="bank-a")
+
+
 def test_an_entry_takes_postings_up_to_the_limit_and_none_more(book: Book) -> None:
+    many = [wallet("601", number) for number in range(1_000, 1_000 + POSTINGS_PER_ENTRY_MAX)]
+    new = tuple(NewAccount(account=account, asset=TENGE, account_class="wallet") for account in many)
+    assert book.end("account_open", AccountOpen(accounts=new), by="bank-a") == "accepted"
+
     def legs(count: int) -> str:
-        credits = [(Side.CREDIT, B1, 1)] * (count - 1)
+        credits = [(Side.CREDIT, account, 1) for account in many[: count - 1]]
         return book.end("journal_entry", entry((Side.DEBIT, RICH, count - 1), *credits), by="bank-a")
 
     assert legs(POSTINGS_PER_ENTRY_MAX) == "accepted"
     assert legs(POSTINGS_PER_ENTRY_MAX + 1) == "payload_invalid"
-    assert book.balance(B1) == POSTINGS_PER_ENTRY_MAX - 1
+    assert book.balance(many[0]) == 1
 
 
 def test_an_entry_of_one_leg_is_malformed(book: Book) -> None:

@@ -106,7 +106,7 @@ class Chain:
             keys=keys,
         )
         return self.signed(
-            "participant_admit", body, by="operator", signers=("operator-1", *names, f"{participant}-api")
+            "participant_admit", body, by="operator", signers=("operator-1", "operator-2", *names, f"{participant}-api")
         )
 
     def open_accounts(self, *ids: AccountId, account_class: str = "wallet", by: str = "bank-a") -> bytes:

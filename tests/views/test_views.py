@@ -97,14 +97,14 @@ def test_participants_follow_the_register(chain: Chain, new_follower: NewFollowe
         ("operator", "operator"),
     ]
     chain.block(chain.admit())
-    suspend = ParticipantSuspend(participant=BANK, reason="arrears")
+    suspend = ParticipantSuspend(participant=BANK, reason="order-17")
     chain.block(chain.signed("participant_suspend", suspend, by="operator"))
     follower.catch_up()
     row = views.participant(BANK).value
     assert row is not None
     assert (row.name, row.role, row.code, row.quorum) == ("Bank", "intermediary", "601", 1)
     assert (row.is_suspended, row.changed_height) == (True, 2)
-    reinstate = ParticipantReinstate(participant=BANK, reason="paid")
+    reinstate = ParticipantReinstate(participant=BANK, reason="order-17")
     chain.block(chain.signed("participant_reinstate", reinstate, by="operator"))
     # A restarted follower knows who was there.
     new_follower().catch_up()
@@ -120,7 +120,7 @@ def test_key_history_has_each_change(chain: Chain, new_follower: NewFollower, vi
     new = key_of("bank-a-new")
     rotate = keys.KeyRotate(replaces=second, x=new.public.x)
     chain.block(chain.signed("key_rotate", rotate, by="bank-a", signers=("bank-a-1", "bank-a-new")))
-    revoke = keys.KeyRevoke(kid=first, reason="left")
+    revoke = keys.KeyRevoke(kid=first, reason="order-17")
     chain.block(chain.signed("key_revoke", revoke, by="bank-a"))
     new_follower().catch_up()
     history = {(change.kid, change.height, change.is_revoked) for change in views.key_changes(BANK).value}

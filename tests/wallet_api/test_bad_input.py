@@ -223,7 +223,7 @@ def test_a_revoked_key_is_told_so(door: Door) -> None:
 
     key = key_of("bank-b-2")
     revoke = door.signed(
-        "key_revoke", KeyRevoke(kid=Kid(key.public.kid), reason="lost"), by="bank-b", signers=("bank-b-2",)
+        "key_revoke", KeyRevoke(kid=Kid(key.public.kid), reason="order-17"), by="bank-b", signers=("bank-b-2",)
     )
     assert door.post(revoke).status_code == 201
     size = door.size

@@ -55,7 +55,7 @@ def admission(folder: Path) -> bytes:
     from ledger.rules.admission import ParticipantSuspend
 
     book = Book(RULEBOOK, document=(folder / "genesis.json").read_bytes())
-    body = ParticipantSuspend(participant="nobody", reason="test")  # type: ignore[arg-type]
+    body = ParticipantSuspend(participant="nobody", reason="order-17")  # type: ignore[arg-type]
     from tests.book import key_of
 
     return book.sign(book.transaction("participant_suspend", body, by="operator"), [key_of("operator-1")])

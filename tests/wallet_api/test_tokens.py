@@ -153,7 +153,7 @@ def test_a_token_dies_with_its_key(door: Door) -> None:
     path = "/v1/supply"
     assert door.client.get(path, headers={"authorization": f"Bearer {token}"}).status_code == 200
     revoked = door.signed(
-        "key_revoke", KeyRevoke(kid=Kid(key_of(name).public.kid), reason="lost"), by="bank-b", signers=(name,)
+        "key_revoke", KeyRevoke(kid=Kid(key_of(name).public.kid), reason="order-17"), by="bank-b", signers=(name,)
     )
     assert door.post(revoked).status_code == 201
     answer = door.client.get(path, headers={"authorization": f"Bearer {token}"})
@@ -172,7 +172,7 @@ def own_door(tmp_path: Any) -> Iterator[Door]:
 def test_a_suspended_participant_still_reads(own_door: Door) -> None:
     suspend = own_door.signed(
         "participant_suspend",
-        ParticipantSuspend(participant="bank-a", reason="inquiry"),  # type: ignore[arg-type]
+        ParticipantSuspend(participant="bank-a", reason="order-17"),  # type: ignore[arg-type]
         by="operator",
         signers=("operator-1",),
     )
