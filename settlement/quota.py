@@ -15,6 +15,7 @@ The rules are those of the project's reading of article 8(4), in this order:
 The shortfall is the sum over lots of the obligation that no sale filled.
 """
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -66,17 +67,12 @@ def quota_statement(
         for key, claim in claims.items()
         if claim.miner == miner and claim.coin == coin and claim.executed_on <= as_of
     }
-    counts = [
-        _count(tuple(policies), key, lot)
-        for key, lot in sorted(ours.items(), key=lambda item: (item[1].distributed_us, item[0]))
-    ]
-    matched = [
-        _match(counts, key, claim)
-        for key, claim in sorted(sales.items(), key=lambda item: (item[1].executed_us, item[0]))
-    ]
+    counts = [_count(tuple(policies), key, lot) for key, lot in sorted(ours.items(), key=_age_of_lot)]
+    in_scope = [count for count in counts if count.scope is LotScope.IN_SCOPE]
+    matching = _Matching(in_scope)
+    matched = [matching.match(key, claim) for key, claim in sorted(sales.items(), key=_age_of_claim)]
     used = sorted({count.policy.policy: count.policy for count in counts if count.policy is not None}.items())
     is_assumed = any(policy.legal_status is not LegalStatus.CONFIRMED for policy in policies)
-    in_scope = [count for count in counts if count.scope is LotScope.IN_SCOPE]
     return QuotaStatement(
         miner=miner,
         coin=coin,
@@ -102,6 +98,17 @@ def quota_statement(
 def obligation(quantity: int, policy: RatePolicy) -> int:
     """Return what must be sold of a quantity: the share, rounded up."""
     return -(-quantity * policy.share_numerator // policy.share_denominator)
+
+
+def _age_of_lot(item: tuple[str, ProductionLot]) -> tuple[str, int, str]:
+    """Oldest local date first, for it decides which sales a lot may cover; then the moment."""
+    key, lot = item
+    return lot.distributed_on, lot.distributed_us, key
+
+
+def _age_of_claim(item: tuple[str, QuotaClaim]) -> tuple[int, str]:
+    key, claim = item
+    return claim.executed_us, key
 
 
 @dataclass(slots=True)
@@ -143,33 +150,61 @@ def _count(policies: tuple[RatePolicy, ...], key: str, lot: ProductionLot) -> _C
     return _Count(key, lot, LotScope.IN_SCOPE, policy, obligation(lot.quantity, policy))
 
 
-def _match(counts: list[_Count], key: str, claim: QuotaClaim) -> ClaimLine:
-    """Count one sale on the lots it may cover; the lots come in order of distribution."""
-    eligible = [
-        count for count in counts if count.scope is LotScope.IN_SCOPE and count.lot.distributed_on <= claim.executed_on
-    ]
-    left = claim.quantity
-    allocations: list[Allocation] = []
-    for count in eligible:
-        part = min(left, count.obligation - count.counted_obligation)
-        if part > 0:
-            count.counted_obligation += part
-            left -= part
-            allocations.append(Allocation(lot=count.key, quantity=part, is_obligation=True))
-    for count in eligible:
-        part = min(left, count.lot.quantity - count.obligation - count.counted_beyond)
-        if part > 0:
-            count.counted_beyond += part
-            left -= part
-            allocations.append(Allocation(lot=count.key, quantity=part, is_obligation=False))
-    return ClaimLine(
-        claim=key,
-        executed_on=claim.executed_on,
-        quantity=claim.quantity,
-        state=_state(claim.quantity, left),
-        unmatched=left,
-        allocations=tuple(allocations),
-    )
+class _Matching:
+    """Lots in scope, oldest first, while sales are counted on them.
+
+    The lots a sale may cover are the first ones, up to its date. Both passes fill from the oldest lot with room on, so
+    in each a lot that is full stays behind for good: two pointers move on, and the whole takes time in proportion to
+    lots and sales, after sorting.
+    """
+
+    def __init__(self, counts: Sequence[_Count]) -> None:
+        self._counts = counts
+        self._dates = [count.lot.distributed_on for count in counts]
+        self._obliged = 0
+        """The first lot that may have an unmet obligation."""
+        self._beyond = 0
+        """The first lot that may have room beyond its obligation."""
+
+    def match(self, key: str, claim: QuotaClaim) -> ClaimLine:
+        """Count one sale; sales come in order of execution."""
+        end = bisect.bisect_right(self._dates, claim.executed_on)
+        allocations: list[Allocation] = []
+        left = self._fill_obligations(claim.quantity, end, allocations)
+        left = self._fill_beyond(left, end, allocations)
+        return ClaimLine(
+            claim=key,
+            executed_on=claim.executed_on,
+            quantity=claim.quantity,
+            state=_state(claim.quantity, left),
+            unmatched=left,
+            allocations=tuple(allocations),
+        )
+
+    def _fill_obligations(self, left: int, end: int, allocations: list[Allocation]) -> int:
+        while left and self._obliged < end:
+            count = self._counts[self._obliged]
+            part = min(left, count.obligation - count.counted_obligation)
+            if part:
+                count.counted_obligation += part
+                left -= part
+                allocations.append(Allocation(lot=count.key, quantity=part, is_obligation=True))
+            if count.counted_obligation == count.obligation:
+                self._obliged += 1
+        return left
+
+    def _fill_beyond(self, left: int, end: int, allocations: list[Allocation]) -> int:
+        while left and self._beyond < end:
+            count = self._counts[self._beyond]
+            room = count.lot.quantity - count.obligation
+            part = min(left, room - count.counted_beyond)
+            if part:
+                count.counted_beyond += part
+                left -= part
+                allocations.append(Allocation(lot=count.key, quantity=part, is_obligation=False))
+            if count.counted_beyond == room:
+                self._beyond += 1
+        return left
 
 
 def _state(quantity: int, left: int) -> ClaimState:

@@ -25,6 +25,8 @@ class Attestation(Record, frozen=True, kw_only=True):
     """What the auditor saw, less what was withdrawn since: the most that may be owed, in the coin's smallest unit."""
     evidence: DigestField
     """Commitment to what the auditor saw."""
+    observed_us: TimestampField
+    """When the auditor looked."""
     attested_us: TimestampField
     """When the ledger took it."""
 

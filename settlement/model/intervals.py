@@ -49,6 +49,12 @@ def is_empty(interval: Interval) -> bool:
     return _end(interval) <= interval.from_us
 
 
+def readable(interval: Interval) -> str:
+    """Return an interval as a refusal tells it: ``active from 10 until 20``."""
+    end = "" if interval.until_us is None else f" until {interval.until_us}"
+    return f"{interval.status} from {interval.from_us}{end}"
+
+
 def with_grant(history: History, grant: Interval) -> History | None:
     """Return the history with one interval more, or None if it would overlap one that stands."""
     if any(grant.from_us < _end(other) and other.from_us < _end(grant) for other in history):

@@ -25,6 +25,11 @@ NumberField = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """A number that counts from 1: of a report, of a row."""
 
 
+OutpointField = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}:(0|[1-9][0-9]{0,9})\Z")]
+"""Output of a transaction on a chain: transaction id, colon, index without leading zeros, so that it has one spelling.
+"""
+
+
 class ProductionRow(Record, frozen=True, kw_only=True):
     """One distribution of coins from a pool to a miner, in the columns of the official form of 20 February 2026.
 
@@ -48,8 +53,8 @@ class ProductionRow(Record, frozen=True, kw_only=True):
     """In the coin's smallest unit."""
     receipt_value: TotalField
     """Value in tiyn on the day of receipt, as the pool states it."""
-    payout: DigestField
-    """Commitment to the payout on the coin's chain; one payout is reported once, by whichever pool."""
+    payout: OutpointField
+    """The payout on the coin's chain, public there; one payout is reported once, by whichever pool."""
 
 
 class LotState(StrEnum):

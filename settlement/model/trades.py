@@ -1,8 +1,13 @@
 """Settled sales, and the claim that a miner's sale makes on its quota."""
 
+from typing import Final
+
 from ledger.model.record import Record
 from ledger.units import AmountField, DateField, DigestField, ParticipantField, TimestampField, TotalField
 from settlement.model.registers import CoinField
+
+TRADE_AMOUNT_MIN: Final = 100
+"""Least amount of a sale, in tiyn: one tenge. Rounding down takes less than a tiyn, so less than one per cent."""
 
 
 class QuotaClaim(Record, frozen=True, kw_only=True):
@@ -36,3 +41,14 @@ def tenge_amount(quantity: int, price: int, scale: int) -> int:
         scale: decimal places of the coin.
     """
     return int(quantity * price // 10**scale)
+
+
+def price_received(amount: int, quantity: int, scale: int) -> int:
+    """Return what a rounded amount comes to, in tiyn for one whole coin, rounded down.
+
+    Args:
+        amount: tiyn paid for the quantity.
+        quantity: in the coin's smallest unit.
+        scale: decimal places of the coin.
+    """
+    return int(amount * 10**scale // quantity)

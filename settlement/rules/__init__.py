@@ -5,7 +5,7 @@ from typing import Final
 
 from ledger.rules.core import CORE_MODULES
 from ledger.rules.rulebook import Rulebook
-from settlement.rules import coins, custody, dvp, miners, production, registry, segregation, tariff
+from settlement.rules import coins, custody, dvp, mandates, miners, production, registry, segregation, tariff
 
 RULEBOOK: Final = Rulebook(
     1,
@@ -17,6 +17,7 @@ RULEBOOK: Final = Rulebook(
         production.MODULE,
         custody.MODULE,
         tariff.MODULE,
+        mandates.MODULE,
         dvp.MODULE,
         segregation.MODULE,
     ),

@@ -93,12 +93,13 @@ def _admit(view: View, submitted: Submitted) -> Proposal | Refused:
 def _refuse_contra(view: View, contra: AccountField, exchange: ParticipantId) -> Refused | None:
     participant = view.get(PARTICIPANTS, exchange)
     assert participant is not None, "the sender is admitted"
-    if view.get(ACCOUNTS, contra) is not None:
-        return Refused(ACCOUNT_EXISTS, detail=f"account {contra}")
     if not has_valid_check_digits(contra):
         return Refused(ACCOUNT_CHECK_DIGITS_WRONG, detail=f"account {contra}")
     if participant_code(contra) != participant.code:
         return Refused(ACCOUNT_CODE_FOREIGN, detail=f"expected code {participant.code} in {contra}")
+    # Looked at last: whether an account of others exists is nobody's to know (design D26).
+    if view.get(ACCOUNTS, contra) is not None:
+        return Refused(ACCOUNT_EXISTS, detail=f"account {contra}")
     return None
 
 
@@ -123,9 +124,9 @@ MODULE = RuleModule(
                 COIN_UNKNOWN,
                 OWN_TOKEN_NOT_ADMITTED,
                 COIN_ADMITTED,
-                ACCOUNT_EXISTS,
                 ACCOUNT_CHECK_DIGITS_WRONG,
                 ACCOUNT_CODE_FOREIGN,
+                ACCOUNT_EXISTS,
             ),
             decide=_admit,
         ),

@@ -2,9 +2,15 @@
 
 Coins are credited to accounts of clients and miners, never to the exchange's own; they leave with the holder's
 signature.
+
+What an auditor saw is of a moment. Withdrawals between that moment and the record are taken off, whoever waited: the
+ledger counts them, and the attestation says how many it had counted before the auditor looked. Deposits since then
+need nothing: coins that arrived later are only not yet attested. A look that is older than the one on record, or older
+than a day, is refused, so that good news held back cannot follow bad news.
 """
 
 from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -12,11 +18,13 @@ from ledger.model.accounts import Account
 from ledger.model.assets import TENGE, Asset
 from ledger.model.journal import Entry, Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
+from ledger.model.participants import Role
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
-from ledger.rules.tables import ACCOUNTS, ASSETS, BALANCES
+from ledger.rules.tables import ACCOUNTS, ASSETS, BALANCES, PARTICIPANTS
 from ledger.state import Table, View
 from ledger.units import (
+    BALANCE_MAX,
     AccountField,
     AccountId,
     AmountField,
@@ -26,17 +34,28 @@ from ledger.units import (
     Kid,
     LabelField,
     ParticipantId,
+    TimestampField,
     TotalField,
 )
 from settlement.model.custody import Attestation
 from settlement.rules.coins import VENUE_LICENCE_INVALID, refuse_venue
-from settlement.rules.tables import ATTESTATIONS, CUSTODY_REFERENCES
+from settlement.rules.tables import ATTESTATIONS, CUSTODY_REFERENCES, WITHDRAWN
+
+ATTESTATION_AGE_MAX_US: Final = 24 * 3_600_000_000
+"""Longest time between the auditor's look and its record, in microseconds: a day, to gather signatures."""
+
+WITHDRAWN_MODULUS: Final = BALANCE_MAX + 1
+"""Withdrawals are counted modulo this, which canonical JSON can carry; only the difference of two counts is used."""
 
 
 class ReserveAttest(Record, frozen=True, kw_only=True):
-    """Put on record the coins an auditor saw; the auditor signs too."""
+    """Put on record the coins an auditor saw. The auditor signs, and may send it without the exchange."""
 
     asset: AssetField
+    observed_us: TimestampField
+    """When the auditor looked."""
+    withdrawn: TotalField
+    """The ledger's count of all withdrawals of the asset, read before the look; what left later is taken off."""
     quantity: TotalField
     """In the coin's smallest unit. It may be less than what is owed: bad news belongs on record."""
     evidence: DigestField
@@ -75,6 +94,12 @@ CUSTODY_FROM_HOUSE = RefusalCode(
 )
 DEPOSIT_REUSED = RefusalCode("deposit_reused", "The deposit was credited before.", iso="AM05")
 WITHDRAWAL_REUSED = RefusalCode("withdrawal_reused", "The withdrawal was debited before.", iso="AM05")
+ATTESTATION_AHEAD = RefusalCode(
+    "attestation_ahead", "The auditor looked after the ledger's time, or counted withdrawals the ledger has not."
+)
+ATTESTATION_STALE = RefusalCode(
+    "attestation_stale", "The auditor looked over 24 hours ago, or not after the attestation that stands."
+)
 RESERVE_EXCEEDED = RefusalCode(
     "reserve_exceeded", "More coins would be owed than an auditor has seen.", iso="AM14", is_transient=True
 )
@@ -82,11 +107,50 @@ RESERVE_EXCEEDED = RefusalCode(
 
 def _attest(view: View, submitted: Submitted) -> Proposal | Refused:
     body: ReserveAttest = submitted.signed.body
-    if isinstance(coin := _owed(view, submitted, body.asset), Refused):
+    coin = _attestable(view, submitted, body.asset)
+    if isinstance(coin, Refused):
         return coin
-    attestation = Attestation(quantity=body.quantity, evidence=body.evidence, attested_us=submitted.time_us)
+    withdrawn = view.get(WITHDRAWN, body.asset) or 0
+    left_since = (withdrawn - body.withdrawn) % WITHDRAWN_MODULUS
+    if refused := _refuse_look(view, submitted, body, left_since):
+        return refused
+    attestation = Attestation(
+        quantity=max(0, body.quantity - left_since),
+        evidence=body.evidence,
+        observed_us=body.observed_us,
+        attested_us=submitted.time_us,
+    )
     circulating = view.get(BALANCES, coin.contra) or 0
-    return Proposal(changes=((ATTESTATIONS, body.asset, attestation),), record={"circulating": circulating})
+    return Proposal(
+        changes=((ATTESTATIONS, body.asset, attestation),),
+        record={"circulating": circulating, "quantity": attestation.quantity, "withdrawn": withdrawn},
+    )
+
+
+def _attestable(view: View, submitted: Submitted, asset_id: AssetId) -> Asset | Refused:
+    """The asset, if it is a coin that the sender owes; an auditor attests the coins of any exchange."""
+    sender = view.get(PARTICIPANTS, submitted.signed.transaction.participant)
+    asset = view.get(ASSETS, asset_id)
+    assert sender is not None, "the sender is admitted"
+    if asset is not None and asset_id != TENGE and sender.role is Role.AUDITOR:
+        return asset
+    return _owed(view, submitted, asset_id)
+
+
+def _refuse_look(view: View, submitted: Submitted, body: ReserveAttest, left_since: int) -> Refused | None:
+    if body.observed_us > submitted.time_us:
+        return Refused(ATTESTATION_AHEAD, detail=f"observed at {body.observed_us}, now {submitted.time_us}")
+    # A count ahead of the ledger's wraps around to a difference larger than any sum of coins.
+    if left_since > WITHDRAWN_MODULUS // 2:
+        return Refused(ATTESTATION_AHEAD, detail=f"withdrawn {body.withdrawn} is more than the ledger has counted")
+    if body.observed_us < submitted.time_us - ATTESTATION_AGE_MAX_US:
+        return Refused(ATTESTATION_STALE, detail=f"observed at {body.observed_us}, now {submitted.time_us}")
+    standing = view.get(ATTESTATIONS, body.asset)
+    if standing is not None and body.observed_us <= standing.observed_us:
+        return Refused(
+            ATTESTATION_STALE, detail=f"observed at {body.observed_us}, expected after {standing.observed_us}"
+        )
+    return None
 
 
 def _credit(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -136,12 +200,13 @@ def _debit(view: View, submitted: Submitted) -> Proposal | Refused:
         entries=(_move(account.asset, debit=body.account, credit=coin.contra, amount=body.amount),),
         changes=(
             (CUSTODY_REFERENCES, reference, submitted.signed.transaction_id.hex()),
+            (WITHDRAWN, account.asset, ((view.get(WITHDRAWN, account.asset) or 0) + body.amount) % WITHDRAWN_MODULUS),
             *_less_reserve(view, account.asset, body.amount),
         ),
     )
 
 
-def _less_reserve(view: View, asset: AssetId, amount: int) -> tuple[tuple[Table[Attestation], str, Attestation], ...]:
+def _less_reserve(view: View, asset: AssetId, amount: int) -> tuple[tuple[Table[Any], str, Any], ...]:
     """Coins that left are no longer in the reserve: else they could be credited once more, from nothing."""
     attestation = view.get(ATTESTATIONS, asset)
     if attestation is None:
@@ -185,13 +250,13 @@ def _holder(view: View, body: CustodyDebit) -> Iterable[Kid]:
 MODULE = RuleModule(
     name="custody",
     meaning="Coins that exchanges owe, within attested reserves.",
-    tables=(ATTESTATIONS, CUSTODY_REFERENCES),
+    tables=(ATTESTATIONS, WITHDRAWN, CUSTODY_REFERENCES),
     kinds=(
         Kind(
             name="reserve_attest",
             body=ReserveAttest,
             meaning="Put on record the coins an auditor saw.",
-            refusals=(COIN_NOT_ADMITTED,),
+            refusals=(COIN_NOT_ADMITTED, ATTESTATION_AHEAD, ATTESTATION_STALE),
             decide=_attest,
         ),
         Kind(

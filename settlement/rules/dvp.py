@@ -1,13 +1,18 @@
 """Delivery versus payment: one sale is one entry with coins, tenge and the posted fee. Both legs, or neither.
 
 BIS model 1, gross, within one exchange: the coins are what the exchange owes its clients, the tenge is central bank
-money. The buyer must hold the tenge and the seller the coins when the entry is posted; nothing is lent. The amount is
-quantity times price, rounded down to a tiyn. The fee comes out of what the seller is paid.
+money. The buyer must hold the tenge and the seller the coins when the entry is posted; nothing is lent. The fee comes
+out of what the seller is paid.
+
+The amount is quantity times price, rounded down to a tiyn, so the buyer never pays above the agreed price. The seller
+bears the rounding, which is why a sale is of one tenge at least (less than one per cent is lost), and why the seller's
+limit is held against what the rounded amount comes to for one whole coin: a limit right at the price is refused where
+the amount is not a whole number of tiyn.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ledger.crypto.canonical import b64url
 from ledger.model.accounts import Account
@@ -34,7 +39,7 @@ from ledger.units import (
 from settlement.model.custody import fee_limit
 from settlement.model.local_time import calendar_date, local_date
 from settlement.model.registers import CoinField
-from settlement.model.trades import QuotaClaim, tenge_amount
+from settlement.model.trades import TRADE_AMOUNT_MIN, QuotaClaim, price_received, tenge_amount
 from settlement.rules.classes import BUYER_CLASSES, FEE, MINER_PROCEEDS, SELLER_CLASSES
 from settlement.rules.coins import VENUE_LICENCE_INVALID, coin_asset, refuse_venue
 from settlement.rules.custody import COIN_NOT_ADMITTED
@@ -42,6 +47,10 @@ from settlement.rules.mandates import MANDATE_REFUSALS, refuse_mandate
 from settlement.rules.miners import has_licence
 from settlement.rules.tables import CLAIMS, MANDATES_USED, MINER_ACCOUNTS, TRADES
 from settlement.rules.tariff import fee_ppm_on
+
+EXECUTION_AGE_MAX_US: Final = 24 * 3_600_000_000
+"""Longest time between execution and settlement, in microseconds. The exchange alone attests the execution, so an old
+one could be made up for the days when a licence was still active; a day leaves room for a night's repair."""
 
 
 class DvpSettle(Record, frozen=True, kw_only=True):
@@ -73,6 +82,9 @@ class DvpSettle(Record, frozen=True, kw_only=True):
 
 
 EXECUTION_IN_FUTURE = RefusalCode("execution_in_future", "The trade was executed after the ledger's time.")
+EXECUTION_TOO_OLD = RefusalCode(
+    "execution_too_old", "The trade was executed more than 24 hours before the ledger's time."
+)
 TRADE_REPEATED = RefusalCode("trade_repeated", "The exchange settled a trade of this number before.", iso="AM05")
 DVP_ACCOUNT_UNFIT = RefusalCode(
     "dvp_account_unfit",
@@ -89,13 +101,15 @@ MINER_ACCOUNT_UNCONFIRMED = RefusalCode(
     "miner_account_unconfirmed", "The miner has not confirmed the account as its own.", is_transient=True
 )
 MINER_LICENCE_INVALID = RefusalCode(
-    "miner_licence_invalid", "The miner had no active licence when the trade was executed.", iso="AG01"
+    "miner_licence_invalid",
+    "The miner had no active licence when the trade was executed, or has none as it settles.",
+    iso="AG01",
 )
 REFERENCE_DATE_INVALID = RefusalCode(
     "reference_date_invalid", "The date of the reference price does not exist or is later than the trade."
 )
 TRADE_AMOUNT_OUT_OF_RANGE = RefusalCode(
-    "trade_amount_out_of_range", "Quantity times price is below one tiyn or above the largest posting.", iso="AM02"
+    "trade_amount_out_of_range", "Quantity times price is below one tenge or above the largest posting.", iso="AM02"
 )
 FEE_ABOVE_TARIFF = RefusalCode("fee_above_tariff", "The fee is more than the exchange has posted.")
 FEE_ACCOUNT_UNFIT = RefusalCode(
@@ -125,8 +139,8 @@ def _settle(view: View, submitted: Submitted) -> Proposal | Refused:
     amount = tenge_amount(body.quantity, body.price, coin.scale)
     refused = (
         _refuse_amount(amount)
-        or _refuse_mandates(view, submitted, body, parties, amount)
-        or _refuse_miner(view, body, parties)
+        or _refuse_mandates(view, submitted, body, parties, amount, coin.scale)
+        or _refuse_miner(view, submitted, body, parties)
         or _refuse_reference(view, body)
         or _refuse_fee(view, submitted, body, amount)
     )
@@ -149,6 +163,8 @@ def _refuse_trade(view: View, submitted: Submitted, body: DvpSettle, exchange: P
     """The coin's asset at this exchange, or why no trade of it may settle."""
     if body.executed_us > submitted.time_us:
         return Refused(EXECUTION_IN_FUTURE, detail=f"executed at {body.executed_us}, now {submitted.time_us}")
+    if body.executed_us < submitted.time_us - EXECUTION_AGE_MAX_US:
+        return Refused(EXECUTION_TOO_OLD, detail=f"executed at {body.executed_us}, now {submitted.time_us}")
     if refused := refuse_venue(view, exchange, body.executed_us, submitted.time_us):
         return refused
     asset = view.get(ASSETS, coin_asset(body.coin, exchange))
@@ -196,13 +212,13 @@ def _identity(account: Account) -> tuple[str | None, str, str | None]:
 
 
 def _refuse_amount(amount: int) -> Refused | None:
-    if 1 <= amount <= AMOUNT_MAX:
+    if TRADE_AMOUNT_MIN <= amount <= AMOUNT_MAX:
         return None
-    return Refused(TRADE_AMOUNT_OUT_OF_RANGE, detail=f"expected 1 to {AMOUNT_MAX} tiyn, got {amount}")
+    return Refused(TRADE_AMOUNT_OUT_OF_RANGE, detail=f"expected {TRADE_AMOUNT_MIN} to {AMOUNT_MAX} tiyn, got {amount}")
 
 
 def _refuse_mandates(
-    view: View, submitted: Submitted, body: DvpSettle, parties: _Parties, amount: int
+    view: View, submitted: Submitted, body: DvpSettle, parties: _Parties, amount: int, scale: int
 ) -> Refused | None:
     seller, buyer = submitted.signed.mandates
     return refuse_mandate(
@@ -212,7 +228,7 @@ def _refuse_mandates(
         account=parties.seller_coin,
         side="sell",
         coin=body.coin,
-        price=body.price,
+        price=price_received(amount, body.quantity, scale),
         debit=body.quantity,
         payee=body.buyer_coin,
         time_us=submitted.time_us,
@@ -230,14 +246,15 @@ def _refuse_mandates(
     )
 
 
-def _refuse_miner(view: View, body: DvpSettle, parties: _Parties) -> Refused | None:
+def _refuse_miner(view: View, submitted: Submitted, body: DvpSettle, parties: _Parties) -> Refused | None:
     if parties.seller_coin.account_class != MINER_PROCEEDS.name:
         return None
     miner = view.get(MINER_ACCOUNTS, body.seller_coin)
     if miner is None:
         return Refused(MINER_ACCOUNT_UNCONFIRMED, detail=f"account {body.seller_coin}")
-    if not has_licence(view, miner, body.executed_us):
-        return Refused(MINER_LICENCE_INVALID, detail=f"miner {miner} at {body.executed_us}")
+    for moment in (body.executed_us, submitted.time_us):
+        if not has_licence(view, miner, moment):
+            return Refused(MINER_LICENCE_INVALID, detail=f"miner {miner} at {moment}")
     return None
 
 
@@ -311,7 +328,7 @@ def _mandates(body: DvpSettle) -> Iterable[EmbeddedJws]:
 MODULE = RuleModule(
     name="dvp",
     meaning="Sales of coins against tenge, both legs or neither.",
-    tables=(TRADES, MANDATES_USED, CLAIMS),
+    tables=(TRADES, CLAIMS),
     kinds=(
         Kind(
             name="dvp_settle",
@@ -319,6 +336,7 @@ MODULE = RuleModule(
             meaning="Settle one executed sale of coins against tenge.",
             refusals=(
                 EXECUTION_IN_FUTURE,
+                EXECUTION_TOO_OLD,
                 VENUE_LICENCE_INVALID,
                 COIN_NOT_ADMITTED,
                 TRADE_REPEATED,

@@ -5,6 +5,7 @@ miner itself has confirmed it do sales from it count towards the miner's quota. 
 miner's name.
 """
 
+import dataclasses
 from typing import Final
 
 from ledger.model.outcome import RefusalCode, Refused
@@ -20,10 +21,13 @@ from settlement.model.local_time import calendar_date, start_of, years_later
 from settlement.model.registers import Licence, Miner, Subtype
 from settlement.rules.classes import MINER_PROCEEDS
 from settlement.rules.registry import GRANT_REFUSALS, PARTICIPANT_ROLE_DIFFERS, grant, refuse_role
-from settlement.rules.tables import BINS, LICENCES, MINER_ACCOUNTS, MINERS
+from settlement.rules.tables import BINS, LICENCES, MINER_ACCOUNTS, MINER_LICENCES, MINERS
 
 LICENCE_YEARS: Final = 3
 """Life of a mining licence of either subtype (Law No. 193-VII, art. 9)."""
+
+LICENCES_PER_MINER_MAX: Final = 64
+"""Most licences of one miner: decades of renewals for several sites, and each sale looks through all of them."""
 
 
 class RegistryMiner(Record, frozen=True, kw_only=True):
@@ -62,6 +66,7 @@ BIN_TAKEN = RefusalCode("bin_taken", "The BIN belongs to another miner.")
 MINER_UNKNOWN = RefusalCode("miner_unknown", "No miner of this id is registered.")
 LICENCE_DATE_INVALID = RefusalCode("licence_date_invalid", "The date does not exist in the calendar.")
 LICENCE_TERM_WRONG = RefusalCode("licence_term_wrong", "A licence ends after its issue and within three years of it.")
+LICENCES_TOO_MANY = RefusalCode("licences_too_many", "The miner has no room for another licence.")
 MINER_ACCOUNT_UNFIT = RefusalCode(
     "miner_account_unfit", "No account of class miner_proceeds names the sender as its holder under this id."
 )
@@ -70,7 +75,8 @@ MINER_ACCOUNT_CONFIRMED = RefusalCode("miner_account_confirmed", "The account wa
 
 def has_licence(view: View, miner: str, moment: TimestampUs) -> bool:
     """Whether any licence of a miner was active at a moment."""
-    return any(licence.miner == miner and was_active(licence.history, moment) for _, licence in view.items(LICENCES))
+    licences = (view.get(LICENCES, number) for number in view.get(MINER_LICENCES, miner) or ())
+    return any(licence is not None and was_active(licence.history, moment) for licence in licences)
 
 
 def _miner(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -106,7 +112,15 @@ def _licence(view: View, submitted: Submitted) -> Proposal | Refused:
     assert offsets is not None, "genesis writes the offsets"
     interval = Interval(status=Status.ACTIVE, from_us=start_of(offsets, issued), until_us=start_of(offsets, expires))
     licence = Licence(miner=body.miner, subtype=body.subtype, issued=body.issued, history=(interval,))
-    return grant(view, LICENCES, body.licence, licence)
+    granted = grant(view, LICENCES, body.licence, licence)
+    numbers = view.get(MINER_LICENCES, body.miner) or ()
+    if isinstance(granted, Refused) or body.licence in numbers:
+        return granted
+    if len(numbers) == LICENCES_PER_MINER_MAX:
+        return Refused(LICENCES_TOO_MANY, detail=f"miner {body.miner} has {len(numbers)} licences")
+    return dataclasses.replace(
+        granted, changes=(*granted.changes, (MINER_LICENCES, body.miner, (*numbers, body.licence)))
+    )
 
 
 def _confirm(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -125,7 +139,7 @@ def _confirm(view: View, submitted: Submitted) -> Proposal | Refused:
 MODULE = RuleModule(
     name="miners",
     meaning="Digital miners and their licences.",
-    tables=(MINERS, BINS, LICENCES, MINER_ACCOUNTS),
+    tables=(MINERS, BINS, LICENCES, MINER_LICENCES, MINER_ACCOUNTS),
     kinds=(
         Kind(
             name="registry_miner",
@@ -144,7 +158,7 @@ MODULE = RuleModule(
             name="registry_licence",
             body=RegistryLicence,
             meaning="Register a mining licence for three years.",
-            refusals=(MINER_UNKNOWN, LICENCE_DATE_INVALID, LICENCE_TERM_WRONG, *GRANT_REFUSALS),
+            refusals=(MINER_UNKNOWN, LICENCE_DATE_INVALID, LICENCE_TERM_WRONG, *GRANT_REFUSALS, LICENCES_TOO_MANY),
             decide=_licence,
         ),
         Kind(

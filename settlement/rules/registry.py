@@ -16,7 +16,16 @@ from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import PARTICIPANTS
 from ledger.state import Table, View
 from ledger.units import LabelField, ParticipantField, ParticipantId, TextField, TimestampField
-from settlement.model.intervals import INTERVALS_MAX, Interval, Status, is_empty, with_grant, with_status
+from settlement.model.intervals import (
+    INTERVALS_MAX,
+    History,
+    Interval,
+    Status,
+    is_empty,
+    readable,
+    with_grant,
+    with_status,
+)
 from settlement.model.registers import Exchange, Licence, Pool, Register
 from settlement.rules.tables import EXCHANGES, LICENCES, POOLS
 
@@ -93,15 +102,25 @@ def grant(view: View, table: Table[Any], key: str, subject: Subject) -> Proposal
     standing = view.get(table, key)
     history = () if standing is None else standing.history
     if standing is not None and msgspec.structs.replace(standing, history=subject.history) != subject:
-        return Refused(REGISTER_FACTS_DIFFER, detail=f"{key} is registered as {standing}")
+        return Refused(REGISTER_FACTS_DIFFER, detail=f"{key} is registered with {_facts(standing)}")
     if is_empty(interval):
         return Refused(INTERVAL_EMPTY, detail=f"from {interval.from_us} until {interval.until_us}")
     longer = with_grant(history, interval)
     if longer is None:
-        return Refused(INTERVAL_OVERLAPS, detail=f"{key} has an interval that overlaps {interval}")
+        return Refused(INTERVAL_OVERLAPS, detail=f"{key} has an interval that overlaps {readable(interval)}")
     if len(longer) > INTERVALS_MAX:
         return Refused(HISTORY_TOO_LONG, detail=f"{key} has {len(history)} of {INTERVALS_MAX} intervals")
     return Proposal(changes=((table, key, msgspec.structs.replace(subject, history=longer)),), record={})
+
+
+def _facts(subject: Subject) -> str:
+    facts = msgspec.structs.asdict(subject)
+    return ", ".join(f"{name} {value}" for name, value in facts.items() if name != "history")
+
+
+def _history(history: History) -> str:
+    """The last interval says most; all of them could be dozens."""
+    return readable(history[-1]) if len(history) == 1 else f"{readable(history[-1])}, after {len(history) - 1} others"
 
 
 def _exchange(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -131,7 +150,7 @@ def _status(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(INTERVAL_EMPTY, detail=f"from {change.from_us} until {change.until_us}")
     history = with_status(subject.history, change)
     if history is None:
-        return Refused(STATUS_NOT_CHANGEABLE, detail=f"{body.subject} has the history {subject.history}")
+        return Refused(STATUS_NOT_CHANGEABLE, detail=f"{body.subject} was {_history(subject.history)}")
     if len(history) > INTERVALS_MAX:
         return Refused(HISTORY_TOO_LONG, detail=f"{body.subject} has {len(subject.history)} intervals")
     return Proposal(changes=((table, body.subject, msgspec.structs.replace(subject, history=history)),), record={})

@@ -9,6 +9,7 @@ without a holder key takes credits only: the holder's consent is asked for each 
 from collections.abc import Iterable
 from typing import Final
 
+from ledger.model.accounts import participant_code
 from ledger.model.assets import TENGE
 from ledger.model.journal import Entry, Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
@@ -16,9 +17,9 @@ from ledger.model.participants import Cosigner
 from ledger.model.record import Record
 from ledger.rules.accounts import WALLET
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
-from ledger.rules.tables import ACCOUNTS
+from ledger.rules.tables import ACCOUNTS, PARTICIPANT_CODES
 from ledger.state import View
-from ledger.units import AccountField, AccountId, AmountField, Kid, LabelField
+from ledger.units import AccountField, AccountId, AmountField, Kid, LabelField, ParticipantId
 from settlement.rules.classes import AFFILIATE_CLIENT, CLASSES, HOUSE_CLASSES
 
 PERMITTED_KINDS: Final = frozenset({"dvp_settle", "custody_debit", "client_return"})
@@ -127,8 +128,9 @@ def _holder(view: View, body: ClientReturn) -> Iterable[Kid]:
 
 
 def _receiving_bank(view: View, body: ClientReturn) -> Iterable[Cosigner]:
-    wallet = view.get(ACCOUNTS, body.credit)
-    return () if wallet is None else (Cosigner(participant=wallet.owner, threshold=1),)
+    """The bank whose code the wallet's id carries, whether or not there is such a wallet (design D26)."""
+    bank = view.get(PARTICIPANT_CODES, participant_code(body.credit))
+    return () if bank is None else (Cosigner(participant=ParticipantId(bank), threshold=1),)
 
 
 MODULE = RuleModule(

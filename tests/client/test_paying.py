@@ -33,7 +33,7 @@ def test_a_refusal_is_raised_with_its_proven_receipt(town: Town) -> None:
 def test_what_cannot_be_decided_is_a_problem_by_its_code(town: Town) -> None:
     with town.client("bank-a", signers=town.member("bank-b").signers()) as client, pytest.raises(Problem) as raised:
         client.transfer(OWN_A, WALLET_A, 1)
-    assert (raised.value.code, raised.value.status) == ("signature_unasked", 403)
+    assert (raised.value.code, raised.value.status) == ("signatures_insufficient", 403)
 
 
 def test_a_missing_signature_can_be_added_to_the_same_transaction(town: Town) -> None:

@@ -16,20 +16,25 @@ from ledger.rules.policy import PolicySet
 from ledger.units import AccountId, Kid, ParticipantId
 from settlement.model.registers import Register
 from settlement.rules.custody import CustodyDebit
+from settlement.rules.mandates import MandateCancel, mandate_digest
 from settlement.rules.segregation import ClientReturn
 from tests.book import Book, end_of, key_of, own_account, wallet
 from tests.rules.bodies import bulk, entry, pay
 from tests.settlement.market import (
     BTC,
+    DAY_US,
     accepted,
     account,
     attest,
+    attestation,
     commitment,
     credit_coins,
     holder_key,
     market,
     report,
     row,
+    sell_mandate,
+    send_attestation,
     settle,
     suspend,
 )
@@ -72,16 +77,25 @@ def pay_and_refuse(book: Book) -> None:
 
 
 def settle_and_refuse(book: Book) -> None:
-    """A report, sales, coins taken out, tenge returned; and what goes wrong."""
+    """A report, sales, coins taken out, a mandate taken back, tenge returned; and what goes wrong."""
     accepted(report(book, row(1), row(2)))
     accepted(settle(book))
     assert end_of(settle(book, quantity=100 * BTC)) != "accepted"
+    held = attestation(book, 90 * BTC)
+    accepted(book.submit("reserve_attest", attestation(book, 80 * BTC), by="auditor"))
+    assert end_of(send_attestation(book, held)) == "attestation_stale"
     accepted(attest(book, 90 * BTC))
     assert end_of(credit_coins(book, "HOUSE", BTC)) != "accepted"
     debit = CustodyDebit(
         account=account("BBTC"), amount=BTC, withdrawal="W-1", destination=commitment("wallet of client-b")
     )
     ends(book, "aix-one", "custody_debit", debit, "accepted", "aix-one-1", holder_key("client-b"))
+    accepted(attest(book, 90 * BTC))
+    taken_back = sell_mandate(book)
+    cancel = MandateCancel(mandate=mandate_digest(taken_back), kid=Kid(key_of(holder_key("miner-one")).public.kid))
+    ends(book, "aix-one", "mandate_cancel", cancel, "accepted", holder_key("miner-one"))
+    assert end_of(settle(book, seller_mandate=taken_back)) == "mandate_cancelled"
+    assert end_of(settle(book, executed_us=book.time_us - 2 * DAY_US)) == "execution_too_old"
     back = ClientReturn(account=account("AKZT"), credit=A_ONE, holder="holder-1", amount=1_000)
     ends(book, "aix-one", "client_return", back, "accepted", "aix-one-1", holder_key("client-a"), "bank-a-1")
     suspend(book, Register.LICENCE, "L-1", book.time_us)

@@ -60,6 +60,7 @@ def test_every_act_is_played(played: tuple[Path, Finished, str]) -> None:
     assert tally.accepted["day_close"] == 8
     assert tally.accepted["production_report"] == 13
     assert tally.accepted["dvp_settle"] == 10
+    assert tally.accepted["mandate_cancel"] == 1
     assert tally.lines["bulk_transfer"] == SMALL.wallets + 4
 
 
@@ -78,7 +79,10 @@ def test_the_ftx_pattern_is_refused_step_by_step_and_by_name(played: tuple[Path,
         "insufficient_funds",
         "custody_to_house",
         "reserve_exceeded",
+        "attestation_stale",
         "insufficient_funds",
+        "mandate_cancelled",
+        "execution_too_old",
         "own_token_not_admitted",
         "reserve_payment_used",
     ]
@@ -118,6 +122,8 @@ def _surprises_end_the_pilot(stage: Stage) -> None:
         stage.do("operator", "day_close", body)
     with pytest.raises(UnexpectedEnd, match="expected account_frozen"):
         stage.must_be_refused("a day that is over", "account_frozen", "operator", "day_close", body)
+    with pytest.raises(UnexpectedEnd, match="a holder at operator sends day_close"):
+        stage.do_as_holder("operator", "day_close", body, stage.member("operator").signers()[0])
     coin = {"coin": "NEW", "scale": 8}
     with pytest.raises(UnexpectedEnd, match="got an acceptance"):
         stage.must_be_refused("a new coin", "coin_registered", "supervisor", "registry_coin", coin)

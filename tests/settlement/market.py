@@ -27,6 +27,7 @@ from settlement.rules.miners import MinerAccountConfirm, RegistryLicence, Regist
 from settlement.rules.policies import SETTLEMENT_POLICIES
 from settlement.rules.production import ProductionReport
 from settlement.rules.registry import RegistryExchange, RegistryPool, RegistryStatus
+from settlement.rules.tables import WITHDRAWN
 from settlement.rules.tariff import TariffSet
 from tests.book import START_US, Book, genesis_document, key_of, own_account, pilot_book, wallet
 
@@ -147,9 +148,25 @@ def open_unbound(book: Book, holder: str, account_class: str, account_id: Accoun
     accepted(book.open_account("aix-one", account_id, account_class=account_class, holder=holder))
 
 
-def attest(book: Book, quantity: int, asset: AssetId = COIN) -> Outcome:
-    """An auditor attests a reserve of ``aix-one``."""
-    body = ReserveAttest(asset=asset, quantity=quantity, evidence=commitment(f"evidence-{quantity}"))
+def attestation(book: Book, quantity: int, **members: Any) -> ReserveAttest:
+    """What an auditor sees at ``aix-one`` now."""
+    whole: dict[str, Any] = {
+        "asset": COIN,
+        "observed_us": TimestampUs(book.time_us),
+        "withdrawn": book.state.get(WITHDRAWN, COIN) or 0,
+        "quantity": quantity,
+        "evidence": commitment(f"evidence-{quantity}"),
+    } | members
+    return ReserveAttest(**whole)
+
+
+def attest(book: Book, quantity: int, **members: Any) -> Outcome:
+    """An auditor attests a reserve of ``aix-one``, which sends it."""
+    return send_attestation(book, attestation(book, quantity, **members))
+
+
+def send_attestation(book: Book, body: ReserveAttest) -> Outcome:
+    """``aix-one`` sends what an auditor signed."""
     return book.submit("reserve_attest", body, by="aix-one", signers=("aix-one-1", "auditor-1"))
 
 
@@ -251,9 +268,14 @@ def row(number: int = 1, **members: Any) -> ProductionRow:
         "coin": "BTC",
         "quantity": BTC,
         "receipt_value": PRICE,
-        "payout": commitment(f"payout-{number}"),
+        "payout": payout(number),
     } | members
     return ProductionRow(**whole)
+
+
+def payout(number: int) -> str:
+    """An output of one transaction on the coin's chain."""
+    return f"{'ab' * 32}:{number}"
 
 
 def report(book: Book, *rows: ProductionRow, sequence: int = 1, by: str = "pool-one") -> Outcome:
@@ -261,9 +283,14 @@ def report(book: Book, *rows: ProductionRow, sequence: int = 1, by: str = "pool-
     return book.submit("production_report", ProductionReport(sequence=sequence, rows=rows), by=by)
 
 
-def suspend(book: Book, register: Register, subject: str, from_us: int) -> None:
-    """Suspend a subject from a moment until further notice."""
+def suspend(book: Book, register: Register, subject: str, from_us: int, *, until_us: int | None = None) -> None:
+    """Suspend a subject from a moment on; without an end, until further notice."""
     body = RegistryStatus(
-        register=register, subject=subject, status=Status.SUSPENDED, from_us=TimestampUs(from_us), reason="order 1"
+        register=register,
+        subject=subject,
+        status=Status.SUSPENDED,
+        from_us=TimestampUs(from_us),
+        until_us=None if until_us is None else TimestampUs(until_us),
+        reason="order 1",
     )
     accepted(book.submit("registry_status", body, by="ministry"))

@@ -75,6 +75,13 @@ def test_a_contra_account_is_new_and_the_exchanges_own(book: Book, contra: Accou
     assert refused_with(admit(book, contra=contra)) == code
 
 
+def test_a_contra_account_of_others_tells_nothing_of_them(book: Book) -> None:
+    taken, free = account("TAKEN", "802"), account("FREE", "802")
+    accepted(book.open_account("aix-two", taken, account_class="house"))
+
+    assert refused_with(admit(book, contra=taken)) == refused_with(admit(book, contra=free)) == "account_code_foreign"
+
+
 @pytest.mark.parametrize(("coin", "code"), [("KZT", "coin_symbol_reserved"), ("BTC", "coin_registered")])
 def test_a_symbol_is_registered_once_and_never_that_of_the_tenge(book: Book, coin: str, code: str) -> None:
     body: Any = RegistryCoin(coin=coin, scale=2)

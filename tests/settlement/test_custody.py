@@ -3,11 +3,17 @@
 import pytest
 
 from ledger.model.outcome import Inadmissible, Outcome
-from ledger.units import AssetId
+from ledger.state import Overlay
+from ledger.units import AssetId, TimestampUs
 from settlement.model.registers import Register
 from settlement.rules.coins import CoinAdmit, RegistryCoin
-from settlement.rules.custody import CustodyCredit, CustodyDebit, ReserveAttest
-from settlement.rules.tables import ATTESTATIONS
+from settlement.rules.custody import (
+    ATTESTATION_AGE_MAX_US,
+    WITHDRAWN_MODULUS,
+    CustodyCredit,
+    CustodyDebit,
+)
+from settlement.rules.tables import ATTESTATIONS, WITHDRAWN
 from tests.book import Book, refused_with, wallet
 from tests.settlement.market import (
     BTC,
@@ -15,10 +21,12 @@ from tests.settlement.market import (
     accepted,
     account,
     attest,
+    attestation,
     commitment,
     credit_coins,
     holder_key,
     market,
+    send_attestation,
     suspend,
 )
 
@@ -70,7 +78,7 @@ def test_nothing_is_owed_before_the_first_attestation(book: Book) -> None:
 def test_a_lower_reserve_is_put_on_record_and_stops_credits(book: Book) -> None:
     outcome = accepted(attest(book, 3 * BTC))
 
-    assert outcome.record == {"circulating": 15 * BTC}
+    assert outcome.record == {"circulating": 15 * BTC, "quantity": 3 * BTC, "withdrawn": 0}
     assert refused_with(credit_coins(book, "MBTC", 1)) == "reserve_exceeded"
 
 
@@ -94,8 +102,7 @@ def test_a_reserve_that_was_short_does_not_go_below_nothing(book: Book) -> None:
 
 
 def test_an_attestation_needs_the_auditors_signature(book: Book) -> None:
-    body = ReserveAttest(asset=COIN, quantity=1, evidence=commitment("x"))
-    outcome = book.submit("reserve_attest", body, by="aix-one")
+    outcome = book.submit("reserve_attest", attestation(book, 1), by="aix-one")
 
     assert isinstance(outcome, Inadmissible)
     assert outcome.code == "signatures_insufficient"
@@ -103,7 +110,7 @@ def test_an_attestation_needs_the_auditors_signature(book: Book) -> None:
 
 @pytest.mark.parametrize("asset", ["KZT", "LTC:aix-one", "BTC:aix-two"])
 def test_an_exchange_attests_coins_that_it_owes_itself(book: Book, asset: str) -> None:
-    assert refused_with(attest(book, 1, AssetId(asset))) == "coin_not_admitted"
+    assert refused_with(attest(book, 1, asset=AssetId(asset))) == "coin_not_admitted"
 
 
 def test_a_deposit_is_credited_once(book: Book) -> None:
@@ -160,3 +167,87 @@ def test_a_client_without_a_key_withdraws_nothing(book: Book) -> None:
     accepted(credit_coins(book, "CBTC", 1))
 
     assert refused_with(withdraw(book, 1, name="CBTC", holder="")) == "client_account_unbound"
+
+
+def reserve(book: Book) -> int:
+    """What may be owed by the attestation that stands."""
+    standing = book.state.get(ATTESTATIONS, COIN)
+    assert standing is not None
+    return standing.quantity
+
+
+def test_coins_withdrawn_while_an_attestation_was_held_back_are_not_credited_from_nothing(book: Book) -> None:
+    held = attestation(book, 15 * BTC)
+    accepted(withdraw(book, 5 * BTC))
+    accepted(send_attestation(book, held))
+
+    assert reserve(book) == 10 * BTC
+    assert refused_with(credit_coins(book, "BBTC", 1)) == "reserve_exceeded"
+
+
+def test_withdrawals_before_the_look_are_not_taken_off_again(book: Book) -> None:
+    accepted(withdraw(book, 5 * BTC))
+    outcome = accepted(attest(book, 12 * BTC))
+
+    assert outcome.record == {"circulating": 10 * BTC, "quantity": 12 * BTC, "withdrawn": 5 * BTC}
+    accepted(credit_coins(book, "BBTC", 2 * BTC))
+    assert refused_with(credit_coins(book, "BBTC", 1)) == "reserve_exceeded"
+
+
+def test_good_news_held_back_does_not_follow_bad_news(book: Book) -> None:
+    held = attestation(book, 100 * BTC)
+    book.time_us += 1
+    accepted(book.submit("reserve_attest", attestation(book, BTC), by="auditor"))
+
+    assert refused_with(send_attestation(book, held)) == "attestation_stale"
+    assert reserve(book) == BTC
+
+
+def test_a_look_is_later_than_the_one_on_record(book: Book) -> None:
+    observed_us = TimestampUs(book.time_us)
+    accepted(attest(book, BTC, observed_us=observed_us))
+
+    assert refused_with(attest(book, BTC, observed_us=observed_us)) == "attestation_stale"
+    accepted(attest(book, BTC, observed_us=TimestampUs(observed_us + 1)))
+
+
+def test_a_look_is_on_record_within_a_day(book: Book) -> None:
+    book.time_us += 2 * ATTESTATION_AGE_MAX_US
+    oldest_us = book.time_us + 1_000_000 - ATTESTATION_AGE_MAX_US
+
+    assert refused_with(attest(book, BTC, observed_us=TimestampUs(oldest_us - 1))) == "attestation_stale"
+    accepted(attest(book, BTC, observed_us=TimestampUs(oldest_us + 1_000_000)))
+
+
+def test_a_look_lies_not_ahead_of_the_ledger(book: Book) -> None:
+    now_us = book.time_us + 1_000_000
+
+    assert refused_with(attest(book, BTC, observed_us=TimestampUs(now_us + 1))) == "attestation_ahead"
+    assert refused_with(attest(book, BTC, withdrawn=1)) == "attestation_ahead"
+    accepted(attest(book, BTC, observed_us=TimestampUs(book.time_us + 1_000_000)))
+
+
+def test_the_count_of_withdrawals_wraps_around(book: Book) -> None:
+    """Nobody withdraws that much within the life of a test: the count is put there."""
+    overlay = Overlay(book.state)
+    overlay.put(WITHDRAWN, COIN, WITHDRAWN_MODULUS - 1)
+    book.state.advance(overlay, TimestampUs(book.time_us))
+    held = attestation(book, 15 * BTC)
+    accepted(withdraw(book, 3))
+    accepted(send_attestation(book, held))
+
+    assert book.state.get(WITHDRAWN, COIN) == 2
+    assert reserve(book) == 15 * BTC - 3
+
+
+def test_an_auditor_puts_bad_news_on_record_without_the_exchange(book: Book) -> None:
+    accepted(book.submit("reserve_attest", attestation(book, 3 * BTC), by="auditor"))
+
+    assert refused_with(credit_coins(book, "MBTC", 1)) == "reserve_exceeded"
+
+
+@pytest.mark.parametrize("asset", ["KZT", "LTC:aix-one"])
+def test_an_auditor_attests_coins_that_some_exchange_owes(book: Book, asset: str) -> None:
+    body = attestation(book, 1, asset=AssetId(asset))
+
+    assert refused_with(book.submit("reserve_attest", body, by="auditor")) == "coin_not_admitted"

@@ -7,19 +7,21 @@ import pytest
 from ledger.model.outcome import Duplicate
 from ledger.rules.accounts import AccountClose
 from ledger.state import State
-from ledger.units import AMOUNT_MAX, AssetId, BusinessDate, TimestampUs
+from ledger.units import AMOUNT_MAX, AssetId, BusinessDate, ParticipantId, TimestampUs
 from settlement.model.registers import Register
 from settlement.rules import RULEBOOK
+from settlement.rules.dvp import EXECUTION_AGE_MAX_US
+from settlement.rules.miners import RegistryLicence, RegistryMiner
 from settlement.rules.tables import CLAIMS, MANDATES_USED, TRADES
-from tests.book import Book, key_of, refused_with
+from tests.book import Book, end_of, key_of, refused_with
 from tests.settlement.market import (
     BTC,
     COIN,
     DAY_US,
-    YEAR_US,
     accepted,
     account,
     buy_mandate,
+    commitment,
     credit_coins,
     holder_key,
     market,
@@ -74,12 +76,6 @@ def test_a_sale_without_a_fee_needs_no_fee_account(book: Book) -> None:
     assert book.balance(account("FEE")) == 0
 
 
-def test_the_amount_is_rounded_down_to_a_tiyn(book: Book) -> None:
-    accepted(settle(book, quantity=1, price=199_999_999, fee=0, seller_mandate=sell_mandate(book, limit_price=1)))
-
-    assert book.balance(account("MKZT")) == 1
-
-
 def test_the_same_bytes_get_the_first_answer_again(book: Book) -> None:
     raw = book.sign(book.transaction("dvp_settle", sale(book), by="aix-one"), [key_of("aix-one-1")])
     accepted(book.decide(raw))
@@ -124,9 +120,19 @@ def test_an_execution_in_the_future_is_refused(book: Book) -> None:
 
 
 def test_a_venue_that_was_not_registered_at_execution_is_refused(book: Book) -> None:
-    executed_us = TimestampUs(book.time_us - 2 * YEAR_US)
+    executed_us = TimestampUs(book.time_us - 60_000_000)
+    suspend(book, Register.EXCHANGE, "aix-one", executed_us, until_us=executed_us + 1)
 
     assert refused_with(settle(book, executed_us=executed_us)) == "venue_licence_invalid"
+    accepted(settle(book, executed_us=TimestampUs(executed_us + 1)))
+
+
+def test_an_execution_is_settled_within_a_day(book: Book) -> None:
+    oldest_us = book.time_us + 1_000_000 - EXECUTION_AGE_MAX_US
+    assert refused_with(settle(book, executed_us=TimestampUs(oldest_us - 1))) == "execution_too_old"
+
+    oldest_us = book.time_us + 1_000_000 - EXECUTION_AGE_MAX_US
+    accepted(settle(book, executed_us=TimestampUs(oldest_us), reference_date=BusinessDate("2024-12-22")))
 
 
 def test_a_venue_suspended_since_the_execution_is_refused(book: Book) -> None:
@@ -219,8 +225,8 @@ def test_two_names_with_one_key_are_one_holder(book: Book) -> None:
     assert refused_with(outcome) == "self_trade"
 
 
-@pytest.mark.parametrize(("quantity", "price"), [(1, 99_999_999), (AMOUNT_MAX, AMOUNT_MAX)])
-def test_an_amount_below_a_tiyn_or_too_large_is_refused(book: Book, quantity: int, price: int) -> None:
+@pytest.mark.parametrize(("quantity", "price"), [(1, 100 * BTC - 1), (AMOUNT_MAX, AMOUNT_MAX)])
+def test_an_amount_below_a_tenge_or_too_large_is_refused(book: Book, quantity: int, price: int) -> None:
     assert refused_with(settle(book, quantity=quantity, price=price)) == "trade_amount_out_of_range"
 
 
@@ -248,6 +254,25 @@ def test_a_miner_whose_licence_was_suspended_sells_nothing(book: Book) -> None:
     assert refused_with(settle(book)) == "miner_licence_invalid"
 
 
+def test_a_miner_whose_licence_ended_since_the_execution_sells_nothing(book: Book) -> None:
+    executed_us = TimestampUs(book.time_us)
+    suspend(book, Register.LICENCE, "L-1", book.time_us + 500_000)
+
+    assert refused_with(settle(book, executed_us=executed_us)) == "miner_licence_invalid"
+
+
+def test_any_licence_of_the_miner_suffices_and_none_of_others(book: Book) -> None:
+    suspend(book, Register.LICENCE, "L-1", book.time_us - DAY_US)
+    other = RegistryMiner(miner=ParticipantId("miner-two"), name=commitment("x"), iin=commitment("salted"))
+    accepted(book.submit("registry_miner", other, by="ministry"))
+    for number, miner, code in (("L-2", "miner-two", "miner_licence_invalid"), ("L-3", "miner-one", "accepted")):
+        licence = RegistryLicence(
+            licence=number, miner=ParticipantId(miner), subtype=1, issued=BusinessDate("2023-06-01")
+        )
+        accepted(book.submit("registry_licence", licence, by="ministry"))
+        assert end_of(settle(book)) == code
+
+
 @pytest.mark.parametrize("date", ["2024-12-25", "2024-02-30"])
 def test_a_reference_date_after_the_trade_or_outside_the_calendar_is_refused(book: Book, date: str) -> None:
     assert refused_with(settle(book, reference_date=BusinessDate(date))) == "reference_date_invalid"
@@ -270,7 +295,7 @@ def test_the_first_reason_in_the_documented_order_is_the_one_named(book: Book) -
         "executed_us": TimestampUs(book.time_us + DAY_US),
         "coin": "LTC",
         "seller_tenge": account("HOUSE"),
-        "quantity": 1,
+        "quantity": 1_000,
         "price": 1,
         "seller_mandate": sell_mandate(book, "client-b"),
         "reference_date": BusinessDate("2025-12-24"),
@@ -297,6 +322,7 @@ def test_the_codes_of_a_kind_stand_in_the_order_they_are_looked_at() -> None:
 
     assert codes == [
         "execution_in_future",
+        "execution_too_old",
         "venue_licence_invalid",
         "coin_not_admitted",
         "trade_repeated",
@@ -305,6 +331,7 @@ def test_the_codes_of_a_kind_stand_in_the_order_they_are_looked_at() -> None:
         "self_trade",
         "trade_amount_out_of_range",
         "mandate_key_invalid",
+        "mandate_cancelled",
         "mandate_scope_differs",
         "mandate_payee_differs",
         "mandate_expired",

@@ -20,6 +20,7 @@ from tests.settlement.market import (
     accepted,
     bare_market,
     commitment,
+    payout,
     registered_market,
     report,
     row,
@@ -40,7 +41,7 @@ def test_each_row_becomes_a_lot(book: Book) -> None:
     assert lot is not None
     assert (lot.miner, lot.coin, lot.quantity, lot.state) == ("miner-one", "BTC", BTC, LotState.OPEN)
     assert (lot.distributed_on, lot.subtype) == ("2024-12-23", 1)
-    assert book.state.get(PAYOUTS, commitment("payout-2")) == "pool-one/1/2"
+    assert book.state.get(PAYOUTS, payout(2)) == "pool-one/1/2"
     assert book.state.get(REPORTS, "pool-one") == 1
 
 
@@ -70,13 +71,21 @@ def test_reports_come_in_order(book: Book) -> None:
 
 
 def test_a_row_number_stands_once_in_a_report(book: Book) -> None:
-    assert refused_with(report(book, row(1), row(1, payout=commitment("other")))) == "row_repeated"
+    assert refused_with(report(book, row(1), row(1, payout=payout(2)))) == "row_repeated"
 
 
 def test_a_payout_is_reported_once(book: Book) -> None:
-    assert refused_with(report(book, row(1), row(2, payout=commitment("payout-1")))) == "payout_repeated"
+    assert refused_with(report(book, row(1), row(2, payout=payout(1)))) == "payout_repeated"
     accepted(report(book, row(1)))
     assert refused_with(report(book, row(1), sequence=2)) == "payout_repeated"
+
+
+@pytest.mark.parametrize(
+    "spelling", [f"{'AB' * 32}:1", f"{'ab' * 32}:01", f"{'ab' * 31}:1", "ab" * 32, commitment("x")]
+)
+def test_a_payout_is_an_output_on_the_chain_in_its_one_spelling(book: Book, spelling: str) -> None:
+    with pytest.raises(NotAdmissible, match="payout"):
+        report(book, row(1, payout=spelling))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from settlement.model.statement import ClaimState, LotScope, QuotaStatement
 from settlement.model.trades import QuotaClaim
 from settlement.quota import ASSUMED_NOTE, CONFIRMED_NOTE, obligation, quota_statement
 from tests.settlement.market import BTC, commitment
+from tests.settlement.naive_quota import naive_allocations
 
 MINER = ParticipantId("miner-one")
 
@@ -182,6 +184,12 @@ def test_after_a_repeal_the_share_is_nothing_and_earlier_shortfalls_stay() -> No
 
     assert [line.shortfall for line in result.lots] == [3 * BTC, 0]
     assert result.produced == 8 * BTC
+    result = statement(lots, {"s": claim("2026-02-01", 5 * BTC)}, policies=(ended, repealed))
+    assert [(part.quantity, part.is_obligation) for part in result.claims[0].allocations] == [
+        (3 * BTC, True),
+        (BTC, False),
+        (BTC, False),
+    ]
 
 
 def test_an_obligation_is_rounded_up() -> None:
@@ -311,3 +319,39 @@ def test_no_obligation_is_left_open_while_a_sale_that_may_fill_it_is_unmatched(
         for line in result.lots:
             if sale.unmatched and line.distributed_on <= sale.executed_on:
                 assert line.shortfall == 0
+
+
+crowded_dates = st.dates(datetime.date(2024, 12, 25), datetime.date(2025, 1, 8)).map(datetime.date.isoformat)
+keys = st.text("abcdef", min_size=1, max_size=3)
+crowded_lots = st.dictionaries(
+    keys,
+    st.builds(lot, crowded_dates, st.integers(1, 9), state=st.sampled_from(LotState), subtype=st.sampled_from((1, 2))),
+    max_size=25,
+)
+crowded_claims = st.dictionaries(keys, st.builds(claim, crowded_dates, st.integers(1, 30)), max_size=25)
+subtype_two_is_free = tuple(msgspec.structs.replace(policy, subtypes=(1,)) for policy in QUOTA_POLICIES)
+
+
+@given(crowded_lots, crowded_claims, st.sampled_from((QUOTA_POLICIES, subtype_two_is_free)))
+def test_pointers_that_move_on_count_what_the_plain_way_counts(
+    lots: dict[str, ProductionLot], claims: dict[str, QuotaClaim], policies: tuple[RatePolicy, ...]
+) -> None:
+    result = statement(lots, claims, policies=policies)
+
+    counted = [
+        (sale.claim, [(part.lot, part.quantity, part.is_obligation) for part in sale.allocations])
+        for sale in result.claims
+    ]
+    assert counted == naive_allocations(policies, lots, claims)
+
+
+def test_the_work_grows_with_the_lots_and_not_with_their_square() -> None:
+    """Counted, not timed: each allocation fills a lot up or ends a sale."""
+    moment = datetime.date(2025, 1, 1)
+    days = [(moment + datetime.timedelta(days=number)).isoformat() for number in range(2_000)]
+    lots = {f"{number:04d}": lot(day, 4) for number, day in enumerate(days)}
+    claims = {f"{number:04d}": claim(day, 3) for number, day in enumerate(days)}
+    result = statement(lots, claims, as_of="2031-01-01")
+
+    assert sum(len(sale.allocations) for sale in result.claims) <= 2 * len(lots) + len(claims)
+    assert (result.shortfall, result.unmatched) == (0, 0)

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.model.outcome import Inadmissible
+from ledger.state import Overlay
 from ledger.units import BusinessDate, ParticipantId, TimestampUs
-from settlement.model.intervals import INTERVALS_MAX, Status, was_active
+from settlement.model.intervals import INTERVALS_MAX, Interval, Status, was_active
 from settlement.model.registers import Register
-from settlement.rules.miners import MinerAccountConfirm, RegistryLicence, RegistryMiner
+from settlement.rules.miners import LICENCES_PER_MINER_MAX, MinerAccountConfirm, RegistryLicence, RegistryMiner
 from settlement.rules.registry import RegistryExchange, RegistryPool, RegistryStatus
-from settlement.rules.tables import EXCHANGES, LICENCES, MINER_ACCOUNTS, MINERS, POOLS
+from settlement.rules.tables import EXCHANGES, LICENCES, MINER_ACCOUNTS, MINER_LICENCES, MINERS, POOLS
 from tests.book import START_US, Book, refused_with
 from tests.settlement.market import (
     BIN,
@@ -249,3 +251,43 @@ def _license(book: Book, **members: Any) -> Any:
 
 def _confirm(book: Book, name: str, *, by: str = "miner-one") -> Any:
     return book.submit("miner_account_confirm", MinerAccountConfirm(account=account(name)), by=by)
+
+
+def test_a_miner_has_so_many_licences_at_most(book: Book) -> None:
+    for number in range(2, LICENCES_PER_MINER_MAX + 1):
+        accepted(_license(book, licence=f"L-{number}"))
+
+    assert refused_with(_license(book, licence="L-more")) == "licences_too_many"
+    later = {"issued": BusinessDate("2023-06-01"), "expires": None}
+    assert refused_with(_license(book, licence="L-1", **later)) == "interval_overlaps"
+
+
+def test_a_licence_granted_again_is_listed_once(book: Book) -> None:
+    accepted(_license(book, licence="L-9", expires=BusinessDate("2023-07-01")))
+    again = Interval(status=Status.ACTIVE, from_us=TimestampUs(10), until_us=TimestampUs(20))
+    standing = book.state.get(LICENCES, "L-9")
+    assert standing is not None
+    overlay = Overlay(book.state)
+    overlay.put(LICENCES, "L-9", msgspec.structs.replace(standing, history=(again,)))
+    book.state.advance(overlay, TimestampUs(book.time_us))
+    accepted(_license(book, licence="L-9"))
+
+    assert book.state.get(MINER_LICENCES, "miner-one") == ("L-1", "L-9")
+
+
+def test_what_stands_in_the_register_is_told_in_words(book: Book) -> None:
+    body = RegistryExchange(exchange=ParticipantId("aix-one"), licence="OTHER", from_us=TimestampUs(10))
+    details = [
+        book.submit("registry_exchange", body, by="ministry"),
+        _grant(book, from_us=START_US, until_us=START_US + 10),
+        _change(book, status=Status.ACTIVE, from_us=START_US),
+    ]
+    first_us = START_US - YEAR_US
+    assert [outcome.detail for outcome in details] == [
+        "aix-one is registered with licence AFSA-aix-one",
+        f"aix-one has an interval that overlaps active from {START_US} until {START_US + 10}",
+        f"aix-one was active from {first_us}",
+    ]
+    accepted(_change(book, from_us=START_US))
+    last = _change(book, from_us=START_US + 1)
+    assert last.detail == f"aix-one was suspended from {START_US}, after 1 others"

@@ -10,22 +10,28 @@ from ledger.model.journal import Posting, Side
 from ledger.model.outcome import Inadmissible, Outcome
 from ledger.rules.tables import ACCOUNTS, BALANCES
 from ledger.rules.transfers import BulkTransfer, JournalEntry, Line, Transfer
-from ledger.units import AccountId, AssetId
+from ledger.units import AccountId, AssetId, Kid
 from settlement.rules import RULEBOOK
 from settlement.rules.coins import CoinAdmit, RegistryCoin
+from settlement.rules.custody import CustodyDebit
+from settlement.rules.mandates import MandateCancel, mandate_digest
 from settlement.rules.segregation import ClientReturn
-from tests.book import Book, own_account, refused_with, wallet
+from tests.book import Book, key_of, own_account, refused_with, wallet
 from tests.settlement.market import (
     BTC,
     COIN,
+    DAY_US,
     accepted,
     account,
+    attestation,
     buy_mandate,
+    commitment,
     credit_coins,
     fund,
     holder_key,
     market,
     sell_mandate,
+    send_attestation,
     settle,
 )
 
@@ -151,6 +157,20 @@ def test_a_return_goes_from_a_client_to_a_wallet(book: Book, members: dict[str, 
     assert refused_with(give_back(book, signers, **members)) == "return_account_unfit"
 
 
+@pytest.mark.parametrize("credit", [wallet("601", 1), wallet("601", 99)])
+def test_a_wallet_elsewhere_and_one_that_does_not_exist_answer_alike(book: Book, credit: AccountId) -> None:
+    outcome = give_back(book, ("aix-one-1", holder_key("client-a")), credit=credit)
+
+    assert isinstance(outcome, Inadmissible)
+    assert outcome.code == "signatures_insufficient"
+
+
+def test_a_return_to_a_code_that_nobody_has_is_refused(book: Book) -> None:
+    outcome = give_back(book, ("aix-one-1", holder_key("client-a")), credit=wallet("699", 1))
+
+    assert refused_with(outcome) == "return_account_unfit"
+
+
 def test_a_return_names_the_holder_the_bank_knows(book: Book) -> None:
     assert refused_with(give_back(book, holder="holder-2")) == "return_holder_differs"
 
@@ -189,6 +209,18 @@ def test_the_collapse_of_ftx_is_refused_step_by_step(book: Book) -> None:
         seller_mandate=sell_mandate(book, "affiliate", account=account("FBTC")),
     )
     assert refused_with(sold) == "insufficient_funds"
+    # Coins sent away while good news of them was held back.
+    held = attestation(book, 15 * BTC)
+    debit = CustodyDebit(account=account("BBTC"), amount=5 * BTC, withdrawal="W-1", destination=commitment("wallet"))
+    accepted(book.submit("custody_debit", debit, by="aix-one", signers=("aix-one-1", holder_key("client-b"))))
+    accepted(send_attestation(book, held))
+    assert refused_with(credit_coins(book, "FBTC", 5 * BTC)) == "reserve_exceeded"
+    # A trade dated back to better days; one under a mandate the client took back.
+    assert refused_with(settle(book, executed_us=book.time_us - 2 * DAY_US)) == "execution_too_old"
+    regretted = buy_mandate(book)
+    cancel = MandateCancel(mandate=mandate_digest(regretted), kid=Kid(key_of(holder_key("client-a")).public.kid))
+    accepted(book.submit("mandate_cancel", cancel, by="aix-one", signers=(holder_key("client-a"),)))
+    assert refused_with(settle(book, buyer_mandate=regretted)) == "mandate_cancelled"
     # A trade the client never agreed to, and a fee nobody posted.
     forged = buy_mandate(book, "affiliate")
     assert refused_with(settle(book, buyer_mandate=forged)) == "mandate_key_invalid"

@@ -1,6 +1,7 @@
 """The Python client: signs, sends, retries the same bytes, and verifies every receipt it gets."""
 
 from wallet_api.client.checkpoints import CheckpointStore, FileStore, MemoryStore
+from wallet_api.client.commitments import Opening, commitment
 from wallet_api.client.connection import Retry
 from wallet_api.client.failures import (
     ConsistencyOutstanding,
@@ -39,6 +40,8 @@ __all__ = [
     "add_signatures",
     "sign_mandate",
     "new_nonce",
+    "commitment",
+    "Opening",
     "new_reference",
     "node_clock",
     "node_time_us",

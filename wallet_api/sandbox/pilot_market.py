@@ -1,5 +1,6 @@
 """Third act: a week across the change of the quota. Pools report, coins are credited and sold, the day closes."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -7,7 +8,7 @@ from ledger.rules.day_close import DayClose
 from ledger.units import BusinessDate
 from settlement.model.custody import fee_limit
 from settlement.model.production import ProductionRow
-from settlement.model.trades import tenge_amount
+from settlement.model.trades import price_received, tenge_amount
 from settlement.rules.custody import CustodyCredit
 from settlement.rules.dvp import DvpSettle
 from settlement.rules.production import ProductionReport
@@ -89,7 +90,7 @@ def _report(stage: Stage, market: Market, date: str) -> None:
                 coin=COIN,
                 quantity=PRODUCTION[plan.miner][date],
                 receipt_value=tenge_amount(PRODUCTION[plan.miner][date], price, COIN_SCALE),
-                payout=commit(f"{date} {plan.miner}"),
+                payout=f"{hashlib.sha256(f'{date} {pool.participant}'.encode()).hexdigest()}:{number}",
             )
             for number, plan in enumerate(plans, 1)
         )
@@ -153,7 +154,14 @@ def _settlement(stage: Stage, sale: Sale) -> tuple[str, DvpSettle]:
         reference_price=price,
         reference_date=BusinessDate(sale.date),
         executed_us=local_time_us(sale.date, 15, 30),
-        seller_mandate=seller.mandate(stage, side="sell", maximum=sale.quantity, limit_price=price, payee=buyer.coin),
+        seller_mandate=seller.mandate(
+            stage,
+            side="sell",
+            maximum=sale.quantity,
+            # The seller bears the rounding to a tiyn, so the limit is what comes of it.
+            limit_price=price_received(amount, sale.quantity, COIN_SCALE),
+            payee=buyer.coin,
+        ),
         buyer_mandate=buyer.mandate(stage, side="buy", maximum=amount, limit_price=price),
     )
     return exchange, body

@@ -1,19 +1,23 @@
 """Fourth act: what FTX did with its clients' money, tried at Exchange Two step by step, and refused by name.
 
 The steps follow the findings of the courts and regulators: client money used by the house, client money moved to an
-affiliate "as a loan", balances that went below zero, coins entered without any behind them, a token of its own.
+affiliate "as a loan", balances that went below zero, coins entered without any behind them, a token of its own. To
+them come three that a ledger invites: good news held back, a sale dated back, a consent used after it was taken back.
 """
 
 from typing import Final
 
+import msgspec
+
 from ledger.model.assets import TENGE
 from ledger.model.journal import Posting, Side
 from ledger.rules.transfers import BulkTransfer, JournalEntry, Line, Transfer
-from ledger.units import AccountId, BusinessDate
+from ledger.units import AccountId, BusinessDate, Kid
 from settlement.model.trades import tenge_amount
 from settlement.rules.coins import CoinAdmit, RegistryCoin
 from settlement.rules.custody import CustodyCredit
 from settlement.rules.dvp import DvpSettle
+from settlement.rules.mandates import MandateCancel, mandate_digest
 from settlement.views.reference_prices import reference_prices
 from wallet_api.sandbox.pilot_accounts import (
     Desk,
@@ -24,8 +28,8 @@ from wallet_api.sandbox.pilot_accounts import (
     omnibus_account,
 )
 from wallet_api.sandbox.pilot_market import COIN_SCALE
-from wallet_api.sandbox.pilot_opening import COIN
-from wallet_api.sandbox.pilot_plan import BTC, TENGE_TIYN
+from wallet_api.sandbox.pilot_opening import COIN, OPENING_LOOK_US, attestation
+from wallet_api.sandbox.pilot_plan import ATTESTED, BTC, TENGE_TIYN
 from wallet_api.sandbox.pilot_stage import Stage, account_of, local_time_us
 
 EXCHANGE: Final = "exchange-two"
@@ -40,6 +44,9 @@ MISUSED_TIYN: Final = 1_000_000 * TENGE_TIYN
 FROM_NOTHING: Final = 5 * BTC
 """Coins that nobody has."""
 
+DATED_BACK: Final = "2025-01-01"
+"""The last date on which Miner Three had a licence."""
+
 
 def play_misuse(stage: Stage, date: str) -> None:
     """Try each step; every one must be refused by its own name."""
@@ -49,6 +56,7 @@ def play_misuse(stage: Stage, date: str) -> None:
     _client_money_to_the_affiliate(stage)
     _below_zero(stage)
     _coins_from_nothing(stage, date)
+    _consent_and_time(stage, date)
     _own_token(stage)
 
 
@@ -129,12 +137,38 @@ def _coins_from_nothing(stage: Stage, date: str) -> None:
         "custody_credit",
         CustodyCredit(account=affiliate.coin, amount=FROM_NOTHING, deposit="nothing-2"),
     )
+    held = attestation(stage, EXCHANGE, quantity=ATTESTED[EXCHANGE] + FROM_NOTHING, observed_us=OPENING_LOOK_US)
+    stage.must_be_refused(
+        "an attestation of better days, held back since the opening",
+        "attestation_stale",
+        EXCHANGE,
+        "reserve_attest",
+        held,
+        cosigners=stage.member("auditor").signers(1),
+    )
     stage.must_be_refused(
         "coins that do not exist, sold to a client",
         "insufficient_funds",
         EXCHANGE,
         "dvp_settle",
         _sale_of_nothing(stage, affiliate, date),
+    )
+
+
+def _consent_and_time(stage: Stage, date: str) -> None:
+    sale = _sale_of_nothing(stage, desk(stage, "affiliate", EXCHANGE), date)
+    client = desk(stage, CLIENT, EXCHANGE)
+    cancel = MandateCancel(mandate=mandate_digest(sale.buyer_mandate), kid=Kid(client.key.public.kid))
+    stage.do_as_holder(EXCHANGE, "mandate_cancel", cancel, client.key)
+    stage.must_be_refused(
+        "a purchase the client agreed to and took back", "mandate_cancelled", EXCHANGE, "dvp_settle", sale
+    )
+    stage.must_be_refused(
+        "a sale dated back to when a licence was active",
+        "execution_too_old",
+        EXCHANGE,
+        "dvp_settle",
+        msgspec.structs.replace(sale, executed_us=local_time_us(DATED_BACK, 16, 30)),
     )
 
 

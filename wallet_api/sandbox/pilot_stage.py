@@ -13,7 +13,7 @@ from ledger.log.receipts import Receipt
 from ledger.model.accounts import iban
 from ledger.units import AccountId, TimestampUs
 from settlement.model.local_time import start_of
-from wallet_api.client import Problem, Refused, TengeClient, TrustedLog
+from wallet_api.client import Problem, Refused, TengeClient, TrustedLog, sign
 from wallet_api.sandbox.network import KAZAKHSTAN_OFFSETS, KeyMaker, Member, Network
 from wallet_api.sandbox.pilot_plan import Scale
 
@@ -135,6 +135,20 @@ class Stage:
             receipt = self.client(participant).submit(kind, body, cosigners=cosigners)
         except (Refused, Problem) as error:
             raise UnexpectedEnd(f"{participant} sends {kind}: expected acceptance, got {error}") from error
+        self.tally.count(receipt)
+        return receipt
+
+    def do_as_holder(self, participant: str, kind: str, body: object, key: PrivateKey) -> Receipt:
+        """Have something done under a participant's name that its holder's key alone signs, and must be accepted.
+
+        Raises:
+            UnexpectedEnd: it was not.
+        """
+        client = self.client(participant)
+        try:
+            receipt = client.submit_signed(sign(client.prepare(kind, body), [key]))
+        except (Refused, Problem) as error:
+            raise UnexpectedEnd(f"a holder at {participant} sends {kind}: expected acceptance, got {error}") from error
         self.tally.count(receipt)
         return receipt
 
