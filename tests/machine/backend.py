@@ -42,17 +42,26 @@ class Backend(Protocol):
     def balances(self) -> dict[str, int]:
         """All balances but those of zero; raises if money was created or lost."""
 
+    def check_replay(self) -> None:
+        """Compare the state with what the kept submissions make of the genesis document, by digest."""
+
+    def close(self) -> None:
+        """End; what was kept is checked once more."""
+
 
 class BookBackend:
     """The pure core in this process; a restart reads the state back from its dump."""
 
     def __init__(self, document: bytes) -> None:
+        self._document = document
         self._book = Book(document=document)
+        self._kept: list[tuple[bytes, int]] = []
         self.network = self._book.network
 
     def submit(self, raw: bytes, at_us: int) -> End:
         assert at_us > self._book.time_us >= START_US
         self._book.time_us = at_us - 1_000_000
+        self._kept.append((raw, self._book.time_us))
         try:
             outcome = self._book.decide(raw)
         except NotAdmissible as problem:
@@ -72,3 +81,13 @@ class BookBackend:
     def balances(self) -> dict[str, int]:
         check_conservation(self._book.state)
         return {account: balance for account, balance in self._book.state.items(BALANCES) if balance}
+
+    def check_replay(self) -> None:
+        replayed = Book(document=self._document)
+        for raw, time_us in self._kept:
+            replayed.time_us = time_us
+            replayed.attempt(raw)
+        assert replayed.state.digest() == self._book.state.digest()
+
+    def close(self) -> None:
+        self.check_replay()

@@ -275,6 +275,11 @@ class LedgerMachine(Town):
     @rule()
     def restart(self) -> None:
         self.backend.restart()
+        self.backend.check_replay()
+
+    def teardown(self) -> None:
+        """At the end of each play."""
+        self.backend.close()
 
     @invariant()
     def balances_agree_and_nothing_is_created_or_lost(self) -> None:

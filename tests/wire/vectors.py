@@ -9,15 +9,16 @@ from typing import Any
 
 from ledger.crypto import canonical, digest, jws
 from ledger.crypto.canonical import b64url
-from ledger.crypto.merkle import CompactRange, leaf_hash
+from ledger.crypto.merkle import CompactRange, consistency_proof, leaf_hash
 from ledger.genesis import network_id
-from ledger.log.group import Position, decide_group, make_leaves, origin_of, seal
+from ledger.log.group import Position, Sealed, after, decide_group, make_leaves, origin_of, seal
 from ledger.log.receipt_maker import ReceiptMaker
 from ledger.model.assets import TENGE
-from ledger.model.transactions import Mandate
-from ledger.rules.transfers import Transfer
+from ledger.model.transactions import Mandate, SignedTransaction
+from ledger.rules.issuance import CapSet
+from ledger.rules.transfers import BulkTransfer, Line, Transfer
 from ledger.units import TimestampUs
-from tests.book import genesis_document, key_of, own_account, pilot_book, reference_at, wallet
+from tests.book import Book, genesis_document, key_of, own_account, pilot_book, reference_at, wallet
 
 
 def vectors() -> dict[str, Any]:
@@ -44,7 +45,9 @@ def vectors() -> dict[str, Any]:
         expires=TimestampUs(book.time_us),
         nonce=b64url(bytes(16)),
     )
+    book.state.advance(group.overlay, group.time_us)
     return {
+        **_second_block(book, sealed),
         "genesis": {"document": genesis_document().decode(), "network": network_id(genesis_document())},
         "key": {"seed": b64url(b"bank-a-1".ljust(32, b".")), "x": key.public.x, "kid": key.public.kid},
         "transaction": {
@@ -62,7 +65,7 @@ def vectors() -> dict[str, Any]:
             "value": "қызмет ақысы",
             "commitment": b64url(digest.commitment(bytes(16), "қызмет ақысы".encode())),
         },
-        "leaves": [{"leaf": leaf.decode(), "hash": b64url(leaf_hash(leaf))} for leaf in leaves],
+        "leaves": [_leaf(leaf) for leaf in leaves],
         "block": {
             "height": sealed.block.height,
             "epoch": sealed.block.epoch,
@@ -77,6 +80,62 @@ def vectors() -> dict[str, Any]:
         "log_key": {"x": key_of("log").public.x, "origin": origin_of(book.network)},
         "receipt": json.loads(canonical.encode(receipt)),
     }
+
+
+def _second_block(book: Book, first: Sealed) -> dict[str, Any]:
+    """The next block: a cap set by two, a payment refused, a bulk of which one line is refused."""
+    pay = Transfer(debit=own_account("602"), credit=wallet("602", 1), asset=TENGE, amount=1)
+    lines = tuple(
+        Line(debit=own_account("601"), credit=wallet("609" if n == 3 else "602", 1), amount=n + 1, label=f"line-{n}")
+        for n in range(17)
+    )
+    bulk = BulkTransfer(asset=TENGE, is_atomic=False, lines=lines)
+    asked = [
+        book.open(book.signed(kind, body, by=by, reference=reference_at(book.time_us, 1_001 + number)))
+        for number, (kind, body, by) in enumerate(
+            (
+                ("cap_set", CapSet(per_day=500_000_000), "central-bank"),
+                ("transfer", pay, "bank-b"),
+                ("bulk_transfer", bulk, "bank-a"),
+            )
+        )
+    ]
+    position = after(first.block, first.prover.after)
+    group = decide_group(book.rulebook, book.state, position, asked, TimestampUs(first.block.time_us + 1))
+    salts = (bytes(range(256)) * 2)[: 16 * group.leaf_count]
+    sealed = seal(group, position, epoch=1, salts=salts, origin=origin_of(book.network), log_key=key_of("log"))
+    cap, refused, paid = group.recorded
+    size = sealed.block.size
+    return {
+        "two_signatures": _submitted(asked[0]),
+        "record": _leaf(cap.leaves[0]),
+        "refusal": _leaf(refused.leaves[0]),
+        "bulk": {
+            **_submitted(asked[2]),
+            "receipt": json.loads(
+                canonical.encode(ReceiptMaker.of_sealed(book.network, sealed).of_recorded(paid, salts))
+            ),
+        },
+        "consistency": {
+            "first": position.range.size,
+            "first_root": b64url(position.range.root()),
+            "second": size,
+            "second_root": b64url(sealed.prover.after.root()),
+            "proof": [b64url(node) for node in consistency_proof(sealed.prover, position.range.size, size)],
+        },
+    }
+
+
+def _submitted(signed: SignedTransaction) -> dict[str, str]:
+    return {
+        "submission": signed.submission.decode(),
+        "transaction_id": b64url(signed.transaction_id),
+        "authorised_by": b64url(signed.authorised_by),
+    }
+
+
+def _leaf(leaf: bytes) -> dict[str, str]:
+    return {"leaf": leaf.decode(), "hash": b64url(leaf_hash(leaf))}
 
 
 if __name__ == "__main__":
