@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     """Port to listen on; 0 lets the system choose one."""
     trusted_proxies: str = ""
     """Addresses, divided by commas, whose `X-Forwarded-For` is believed; empty: nobody's."""
+    connections_max: Annotated[int, Field(ge=16)] = 4_096
+    """Connections open at once; further ones are closed at once. Fewer where the system grants too few descriptors."""
+    head_within_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """How long the head of a request may take to arrive, from the connection or its first byte on, in seconds."""
     stop_within_s: Annotated[int, Field(ge=1, le=600)] = 20
     """How long requests in hand may take when the node is told to stop, in seconds."""
 

@@ -38,6 +38,7 @@ from wallet_api.problems import Problem
 from wallet_api.projections import Following, Projections
 from wallet_api.routes import (
     accounts,
+    days,
     log,
     operations,
     pages,
@@ -222,7 +223,7 @@ def _application(
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(Exception, on_internal_error)
-    for routes in (transactions, accounts, participants, log, quotas, tokens, operations, pages):
+    for routes in (transactions, accounts, participants, days, log, quotas, tokens, operations, pages):
         app.include_router(routes.router)
     if genesis.clock == "scripted":
         app.include_router(sandbox.router)

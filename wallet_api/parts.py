@@ -15,8 +15,9 @@ from wallet_api.auth import Tokens
 from wallet_api.limits import FailureLimit
 from wallet_api.projections import Projections
 
-FATAL: Final = frozenset({"node_deposed", "node_broken"})
-"""Failures after which a node never accepts anything again, so that its process should end."""
+FATAL: Final = frozenset({"node_deposed", "node_broken", "clock_jumped"})
+"""Failures after which a node never accepts anything again, so that its process should end. After a jump of the clock
+a supervisor starts it anew: it then measures from the clock as it is, and stops again while that is behind the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 
 from ledger.log.receipts import Receipt
+from ledger.rules.core import CORE_MODULES
+from ledger.rules.posting import POSTING_REFUSALS
 from ledger.rules.rulebook import Rulebook
 from settlement.rules import RULEBOOKS
 
@@ -120,6 +122,8 @@ def _door() -> Iterable[ProblemType]:
         p("leaf_unknown", 404, "The log has no leaf of this number."),
         p("views_behind", 503, "The projections have not reached the sequence number asked for.", True),
         p("views_unavailable", 503, "The projections cannot be read now.", True),
+        p("clock_too_far", 409, "A sandbox's clock is set at most ten years ahead."),
+        p("origin_foreign", 403, "A page of another site may not set a sandbox's clock."),
         p("clock_backwards", 409, "A sandbox's clock is only set ahead."),
         # The signed bytes.
         p("jws_malformed", 400, "The body is not a JWS in general JSON serialization."),
@@ -149,6 +153,11 @@ def _door() -> Iterable[ProblemType]:
         p("signature_unasked", 403, "Nobody asked for one of the signatures."),
         p("signatures_insufficient", 403, "Signatures are missing; the same transaction may be sent with more."),
         # The node.
+        p(
+            "undecidable",
+            500,
+            "The rules failed on the transaction; nothing was recorded. The node's log says why.",
+        ),
         p("queue_full", 429, "Too much is waiting; send the same bytes again.", True),
         p("outcome_unknown", 503, "The outcome is in doubt; send the same bytes again.", True),
         p("store_unavailable", 503, "The block store does not answer.", True),
@@ -169,6 +178,17 @@ def _table(rulebooks: Iterable[Rulebook]) -> Mapping[str, ProblemType]:
                 raise ValueError(f"expected another name than that of a problem, got the refusal {refusal.code}")
     return MappingProxyType(table)
 
+
+def _public_details() -> frozenset[str]:
+    """The refusals of the core kinds' own rules, but for those that a posting rule or another module may give too."""
+    own = {code.code for module in CORE_MODULES for kind in module.kinds for code in kind.refusals}
+    others = [code for book in RULEBOOKS.values() for module in book.modules for code in module.guard_refusals]
+    return frozenset(own - {code.code for code in (*POSTING_REFUSALS, *others)})
+
+
+PUBLIC_DETAILS: Final = _public_details()
+"""Refusals whose detail is told whoever brings the transaction. Any other may tell of a balance, a limit used up, or
+another participant's fact, and goes only to a bearer of a token of the sender."""
 
 PROBLEMS: Final = _table(RULEBOOKS.values())
 """Every problem by code."""

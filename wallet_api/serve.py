@@ -1,5 +1,6 @@
 """Running a node in this process: uvicorn with uvloop and httptools, one process, an orderly end."""
 
+import asyncio
 import logging
 import signal
 import threading
@@ -14,6 +15,7 @@ import uvicorn
 from ledger.config import Settings
 from wallet_api.app import create_app_from, running_node
 from wallet_api.collector import settle_collector
+from wallet_api.connections import bounded, close_the_silent, places
 from wallet_api.parts import Parts
 
 ENDED: Final = 0
@@ -21,9 +23,6 @@ ENDED: Final = 0
 
 FAILED: Final = 1
 """Exit code of a node that could not go on: deposed by another, or broken."""
-
-BACKLOG: Final = 2_048
-"""Connections the system keeps waiting."""
 
 KEEP_ALIVE_S: Final = 75
 """How long an idle connection stays open, in seconds: longer than most proxies keep theirs."""
@@ -39,7 +38,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
         on_ready: called once with the node's address, ``http://host:port``, when it accepts connections.
 
     Returns:
-        ``ENDED`` after SIGTERM or SIGINT; ``FAILED`` if the node was deposed or is broken.
+        ``ENDED`` after SIGTERM or SIGINT; ``FAILED`` if the node was deposed, is broken, or its clock jumped.
 
     Raises:
         SystemExit: the address cannot be listened on; the server's own log says why.
@@ -47,13 +46,14 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
     """
     with running_node(settings) as parts:
         settle_collector()
+        room = places(settings.connections_max)
         server = _Server(
             uvicorn.Config(
                 create_app_from(parts, on_fatal=lambda: server.end()),
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http="httptools",
+                http=bounded(room.open),
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -62,10 +62,11 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
                 date_header=False,
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=settings.trusted_proxies or None,
-                backlog=BACKLOG,
+                backlog=room.waiting,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=settings.stop_within_s,
             ),
+            head_within_s=settings.head_within_s,
             on_ready=None if on_ready is None else lambda address: on_ready(address, parts),
         )
         server.run()
@@ -75,8 +76,10 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
 class _Server(uvicorn.Server):
     """A server that says when it listens and ends without raising the signal that ended it again."""
 
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[str], None] | None) -> None:
+    def __init__(self, config: uvicorn.Config, *, head_within_s: float, on_ready: Callable[[str], None] | None) -> None:
         super().__init__(config)
+        self._head_within_s = head_within_s
+        self._sweep: asyncio.Task[None] | None = None
         self._on_ready = on_ready
 
     def end(self) -> None:
@@ -86,9 +89,16 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Listen, then say where."""
         await super().startup(sockets=sockets)
+        self._sweep = asyncio.create_task(close_the_silent(self, self._head_within_s))
         if self.started and self._on_ready is not None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """End the sweep, then as ever."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        await super().shutdown(sockets=sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ said yes: whatever goes wrong on the way, the block may have been made durable, 
 """
 
 import enum
+import errno
+import logging
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -33,6 +35,9 @@ from ledger.log.node_lock import NodeLock
 LOCK_TRY_EVERY_SECONDS: Final = 1.0
 """After a take-over without the lock: shortest time between two tries to get it."""
 
+_NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
+"""The process, or the system, has too many files open; that passes."""
+
 _HOLDER_BYTES: Final = 16
 """A random name for one writer: two never share one."""
 
@@ -58,6 +63,9 @@ _TAKE_EPOCH: Final = update(HEAD).values(epoch=HEAD.c.epoch + 1, holder=bindpara
 _KEEP_EPOCH: Final = (
     update(HEAD).where(HEAD.c.holder == bindparam("me")).values(epoch=HEAD.c.epoch + 1).returning(*HEAD_COLUMNS)
 )
+
+
+logger = logging.getLogger(__name__)
 
 
 class _Phase(enum.Enum):
@@ -293,6 +301,10 @@ class SqlBlockStore(ABC):
         try:
             self._checkpoint_file.keep(self._head.checkpoint)
         except OSError as error:
+            if error.errno in _NO_DESCRIPTORS:
+                # The block is durable, and the disk is sound: the file lags until it can be opened again.
+                logger.warning("the checkpoint file is written later: %s", error)
+                return
             self._phase = _Phase.BROKEN
             raise StoreBroken(f"the checkpoint cannot be kept outside the database: {error}") from error
 

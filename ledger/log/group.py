@@ -23,7 +23,7 @@ from ledger.log.outcomes import (
 from ledger.model.journal import LEAF_VERSION, BlockLeaf, GenesisLeaf
 from ledger.model.outcome import Accepted, Duplicate, Inadmissible, Refused
 from ledger.model.transactions import SignedTransaction
-from ledger.rules.invariants import check_block
+from ledger.rules.invariants import InvariantBroken, check_block
 from ledger.rules.module import Kind
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import BALANCES, ledger_of
@@ -33,6 +33,17 @@ from ledger.units import TimestampUs
 
 class UnknownRulebook(Exception):
     """The ledger asks for a version of the rules that this program does not have; it must not go on."""
+
+
+class Undecidable(Exception):
+    """The rules failed on one transaction of a group: a fault of the program. Nothing was changed.
+
+    ``index`` is its place among the transactions given; the cause is what went wrong.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"the rules failed on transaction {index} of a group")
+        self.index = index
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,10 @@ def decide_group(
     """Decide transactions in order, each seeing the former, until one ends the block or all are decided.
 
     The state is read only; what changes is in the group's overlay.
+
+    Raises:
+        Undecidable: the rules failed on one of them.
+        InvariantBroken: what always holds does not; nothing may go on.
     """
     overlay = Overlay(state)
     height = position.height + 1
@@ -123,7 +138,12 @@ def decide_group(
     recorded: list[Recorded] = []
     ends: list[Inadmissible | Duplicate | Recorded] = []
     for signed in submissions:
-        outcome = rulebook.decide(overlay, signed, time_us, height=height, index=len(recorded))
+        try:
+            outcome = rulebook.decide(overlay, signed, time_us, height=height, index=len(recorded))
+        except InvariantBroken:
+            raise
+        except Exception as error:
+            raise Undecidable(len(ends)) from error
         if isinstance(outcome, Inadmissible | Duplicate):
             ends.append(outcome)
             continue
@@ -149,13 +169,19 @@ def make_leaves(group: Group, salts: bytes, epoch: int) -> list[bytes]:
         group: the decided group.
         salts: 16 random bytes for each leaf (design D23).
         epoch: the reign under which the block is written.
+
+    Raises:
+        Undecidable: the leaves of one transaction cannot be made.
     """
     assert len(salts) == SALT_BYTES * group.leaf_count, "each leaf has a salt"
     made: list[bytes] = []
     for recorded in group.recorded:
         start = (recorded.first_sequence - group.first_sequence) * SALT_BYTES
         own = salts[start : start + recorded.leaf_count * SALT_BYTES]
-        recorded.leaves = leaves(recorded.kept, recorded.postings, recorded.author, recorded.first_sequence, own)
+        try:
+            recorded.leaves = leaves(recorded.kept, recorded.postings, recorded.author, recorded.first_sequence, own)
+        except Exception as error:
+            raise Undecidable(next(place for place, end in enumerate(group.ends) if end is recorded)) from error
         made += recorded.leaves
     made.append(
         block_leaf(

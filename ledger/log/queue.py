@@ -132,6 +132,12 @@ class FairQueue(Generic[Item]):
                 lines, size = lines + following.weight, size + following.size
             return taken
 
+    def wait(self) -> bool:
+        """Wait until something waits; False when the queue is closed and drained."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or bool(self._lanes) or bool(self._urgent))
+            return bool(self._lanes) or bool(self._urgent)
+
     def close(self) -> None:
         """Let ``take`` return what is left, then nothing."""
         with self._changed:

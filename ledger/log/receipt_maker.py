@@ -2,21 +2,36 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
-from ledger.crypto.canonical import b64url
+import msgspec
+
+from ledger.crypto import canonical
+from ledger.crypto.canonical import b64url, b64url_decode
 from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
 from ledger.crypto.note import TlogProof, format_proof
+from ledger.log.answers import Answered
 from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, decode_body
 from ledger.log.group import Recorded, Sealed, block_leaf
-from ledger.log.outcomes import Authorship, KeptOutcome, decode_outcome, leaf_count, leaves, postings_of
-from ledger.log.receipts import BlockProof, BulkProof, LeafProof, Receipt, authored
+from ledger.log.outcomes import Authorship, KeptOutcome, Postings, decode_outcome, leaf_count, leaves, postings_of
+from ledger.log.receipts import BlockProof, BulkProof, LeafProof, Receipt, authored, canonical_kind
+from ledger.model.outcome import Refused
 from ledger.model.transactions import Transaction
 from ledger.rules.rulebook import Rulebook
 from ledger.units import TimestampUs
 
 LEAVES_INLINE_MAX: Final = 16
 """Most leaves a receipt spells out; above that they are derived from the transaction."""
+
+
+class _Envelope(msgspec.Struct):
+    """Of a stored submission what tells how many leaves it has; its signatures were checked long ago."""
+
+    payload: str
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
 class ReceiptMaker:
@@ -58,26 +73,36 @@ class ReceiptMaker:
             salts,
         )
 
+    def answer_of(self, recorded: Recorded, salts: bytes) -> Receipt | Answered:
+        """Return the receipt of a transaction of the block just made, with the detail of a refusal if there is one."""
+        receipt, outcome = self.of_recorded(recorded, salts), recorded.outcome
+        return Answered(receipt, outcome.detail) if isinstance(outcome, Refused) and outcome.detail else receipt
+
     def of_submission(self, index: int) -> Receipt:
         """Return the receipt of a submission of a stored block: the same bytes as the first time."""
-        body = decode_body(self._block.body)
-        transaction, author, kept, first_sequence = self._locate(body, index)
+        body = self._body
+        if not 0 <= index < len(body.submissions):
+            raise IndexError(f"block {self._block.height} has {len(body.submissions)} submissions, asked for {index}")
+        transaction, author = authored(body.submissions[index], self._rulebook)
+        kept, first_sequence = decode_outcome(body.outcomes[index]), self._first_sequences[index]
         postings = postings_of(kept, self._rulebook.kinds[transaction.kind], transaction.body)
         count = leaf_count(kept, postings)
         made = leaves(kept, postings, author, first_sequence, self._salts(body.salts, first_sequence))
         return self._receipt(transaction, author, kept, first_sequence, count, made, body.salts)
 
-    def _locate(self, body: BlockBody, index: int) -> tuple[Transaction[object], Authorship, KeptOutcome, int]:
-        """Walk the submissions before it: the sequence number is where their leaves end."""
-        sequence = self._block.first_sequence
-        for number, (raw, outcome) in enumerate(zip(body.submissions, body.outcomes, strict=True)):
-            transaction, author = authored(raw, self._rulebook)
-            kept = decode_outcome(outcome)
-            if number == index:
-                return transaction, author, kept, sequence
-            postings = postings_of(kept, self._rulebook.kinds[transaction.kind], transaction.body)
-            sequence += leaf_count(kept, postings)
-        raise IndexError(f"block {self._block.height} has {len(body.submissions)} submissions, asked for {index}")
+    @cached_property
+    def _body(self) -> BlockBody:
+        """What the stored block holds."""
+        return decode_body(self._block.body)
+
+    @cached_property
+    def _first_sequences(self) -> list[int]:
+        """Where the leaves of each submission start: behind those of the submissions before it."""
+        counts = (
+            leaf_count(kept, _postings(kept, raw, self._rulebook))
+            for raw, kept in zip(self._body.submissions, map(decode_outcome, self._body.outcomes), strict=True)
+        )
+        return list(accumulate(counts, initial=self._block.first_sequence))
 
     def _salts(self, salts: bytes, first_sequence: int) -> bytes:
         return salts[(first_sequence - self._block.first_sequence) * SALT_BYTES :]
@@ -139,6 +164,18 @@ class ReceiptMaker:
             ),
             checkpoint=self._block.checkpoint,
         )
+
+
+def _postings(kept: KeptOutcome, raw: bytes, rulebook: Rulebook) -> Postings:
+    """Return the postings of a kept outcome; a submission is read only as far as its body, and only if it must be."""
+    if kept.refusal:
+        return ()
+    if kept.postings is not None:
+        return kept.postings
+    payload = b64url_decode(_ENVELOPE.decode(raw).payload)
+    kind = rulebook.kinds[canonical_kind(payload)]
+    transaction = canonical.decode(payload, Transaction[kind.body])  # type: ignore[name-defined]
+    return postings_of(kept, kind, transaction.body)
 
 
 def _rulebook_that_decided(block: Block, salt: bytes, rulebooks: Mapping[int, Rulebook]) -> Rulebook:

@@ -20,6 +20,7 @@ from ledger.log.group import (
     Group,
     Position,
     Recorded,
+    Undecidable,
     UnknownRulebook,
     after,
     decide_group,
@@ -181,9 +182,9 @@ class Replay:
             if block.leaf_count != group.leaf_count:
                 raise ReplayFault(block.height, f"expected {group.leaf_count} leaves, got {block.leaf_count}")
             made = make_leaves(group, body.salts, block.epoch)
-        except (InvariantBroken, AssertionError) as error:
+        except (InvariantBroken, Undecidable, AssertionError) as error:
             # What the rules take for impossible can stand in a block that somebody else wrote.
-            raise ReplayFault(block.height, f"the rules do not hold: {error}") from error
+            raise ReplayFault(block.height, f"the rules do not hold: {error.__cause__ or error}") from error
         prover = self._check_leaves(block, made, ledger_of(self.state).log_key)
         self.state.advance(group.overlay, TimestampUs(block.time_us))
         return Replayed(block, group.recorded, tuple(made)), prover

@@ -18,26 +18,26 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from ledger.clock import Clock, ClockJumped
 from ledger.crypto.keys import PrivateKey
-from ledger.log.answers import Answer, Job, Unavailable, answer_all, stopping
+from ledger.log.answers import Answer, Answered, Job, Unavailable, answer_all, stopping
 from ledger.log.block import SALT_BYTES, Block
 from ledger.log.block_store import BlockStore, Deposed, StoreBroken
 from ledger.log.commit import Committer, InDoubt
-from ledger.log.group import Position, Recorded, Sealed, after, decide_group, rulebook_of, seal
+from ledger.log.first_answers import FirstAnswers, Older, look_up_older
+from ledger.log.group import Position, Recorded, Sealed, Undecidable, after, decide_group, rulebook_of, seal
 from ledger.log.queue import FairQueue, QueueFull
 from ledger.log.receipt_maker import ReceiptMaker
 from ledger.log.receipts import Receipt
 from ledger.log.reception import Reception
 from ledger.log.replay import Replay
+from ledger.log.standing import turned_away
 from ledger.model.outcome import Duplicate, Inadmissible
 from ledger.rules.opening import NotAdmissible, open_transaction
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ledger_of
 from ledger.state import State
-from ledger.units import BULK_LINES_MAX, Kid, ParticipantId, Reference, TimestampUs
+from ledger.units import BULK_LINES_MAX, Kid, TimestampUs
 
 __all__ = ["Older", "Sequencer", "Unavailable"]
 
@@ -58,9 +58,6 @@ STOP_WAIT_MAX_S: Final = 30.0
 """How long stopping waits for the group in hand, in seconds: a store that hangs must not keep the process alive."""
 
 logger = logging.getLogger(__name__)
-
-Older = Callable[[ParticipantId, Reference], tuple[bytes, int, int] | None]
-"""Finds the first outcome of a reference older than the window: first 16 bytes of the transaction id, height, index."""
 
 
 class Sequencer:
@@ -92,8 +89,8 @@ class Sequencer:
             older: looks a reference up that is too old for the window; None where there are no projections.
             queue: the queue of verified transactions, with other limits than the usual ones.
         """
-        self._store = store
         self._replay = replay
+        self._first_answers = FirstAnswers(replay.network, store, replay.rulebooks)
         self._keyring = keyring
         self._clock = clock
         self._randomness = randomness
@@ -153,6 +150,10 @@ class Sequencer:
                 logger.error("the store does not answer; the group in hand is left in doubt")
 
     async def submit(self, raw: bytes) -> Receipt:
+        """Have one submission decided, wait until its outcome is durable, return the receipt. Raises as ``answer``."""
+        return (await self.answer(raw)).receipt
+
+    async def answer(self, raw: bytes) -> Answered:
         """Have one submission decided, and wait until its outcome is durable.
 
         Args:
@@ -174,7 +175,7 @@ class Sequencer:
         finally:
             timer.cancel()
         if isinstance(answer, Receipt):
-            return answer
+            return Answered(answer)
         return await self._looked_up(job, answer)
 
     def first_answer(self, height: int, index: int) -> Receipt:
@@ -183,26 +184,19 @@ class Sequencer:
         Raises:
             Unavailable: the store cannot be read now.
         """
-        try:
-            block = self._store.read(height)
-        except (StoreBroken, SQLAlchemyError) as error:
-            raise Unavailable("store_unavailable", f"block {height} cannot be read now") from error
-        assert block is not None, "a first outcome stands in a durable block"
-        return ReceiptMaker.of_block(self.network, block, self._replay.rulebooks).of_submission(index)
+        return self._first_answers.of(height, index)
 
-    async def _looked_up(self, job: Job, answer: Answer) -> Receipt:
+    async def _looked_up(self, job: Job, answer: Answer) -> Answered:
         """Return the first receipt of what was decided before; raise what is no receipt."""
         if isinstance(answer, NotAdmissible) and answer.code == "reference_expired" and self.older is not None:
-            answer = await asyncio.to_thread(self._look_up_older, self.older, job, answer)
+            answer = await asyncio.to_thread(look_up_older, self.older, job, answer)
         if isinstance(answer, Duplicate):
-            return await asyncio.to_thread(self.first_answer, answer.height, answer.index)
+            return Answered(await asyncio.to_thread(self.first_answer, answer.height, answer.index))
         if isinstance(answer, Unavailable):
             raise answer.again()
         if isinstance(answer, Exception):
             raise answer
-        return answer
-
-    # --- opening -----------------------------------------------------------------------------------------------
+        return answer if isinstance(answer, Answered) else Answered(answer)
 
     def _open(self, job: Job) -> Answer | None:
         """Open one submission and queue it; the answer if it goes no further."""
@@ -214,6 +208,8 @@ class Sequencer:
                 return problem
             assert job.signed is not None, "it was just opened"
             kind = rulebook.kinds[job.signed.transaction.kind]
+            if answer := turned_away(self.state, kind, job.signed, self.position.time_us):
+                return answer
             self._queue.put(
                 job.signed.transaction.participant,
                 job,
@@ -239,10 +235,10 @@ class Sequencer:
         job.rulebook = rulebook
         return None
 
-    # --- sequencing --------------------------------------------------------------------------------------------
-
     def _sequence_all(self) -> None:
-        while jobs := self._queue.take(GROUP_LINES_MAX, GROUP_BYTES_MAX):
+        while self._queue.wait():
+            self._reception.wait_until_opened()
+            jobs = self._queue.take(GROUP_LINES_MAX, GROUP_BYTES_MAX)
             while jobs:
                 jobs = self._sequence(jobs)
 
@@ -281,25 +277,28 @@ class Sequencer:
         if isinstance(time_us, Unavailable):
             return len(jobs), [(job, time_us) for job in jobs]
         signed = [job.signed for job in jobs if job.signed is not None]
-        group = decide_group(rulebook, self.state, self.position, signed, time_us)
-        done = len(group.ends)
-        if not group.recorded:
-            # Nothing to record: problems and duplicates only.
-            return done, [(job, _unrecorded(end)) for job, end in zip(jobs, group.ends, strict=False)]
-        sealed = seal(
-            group,
-            self.position,
-            epoch=self._committer.epoch,
-            salts=self._randomness(SALT_BYTES * group.leaf_count),
-            origin=self._replay.origin,
-            log_key=self._keyring[ledger_of(self.state).log_key],
-        )
+        try:
+            group = decide_group(rulebook, self.state, self.position, signed, time_us)
+            done = len(group.ends)
+            if not group.recorded:
+                return done, [(job, _unrecorded(end)) for job, end in zip(jobs, group.ends, strict=False)]
+            sealed = seal(
+                group,
+                self.position,
+                epoch=self._committer.epoch,
+                salts=self._randomness(SALT_BYTES * group.leaf_count),
+                origin=self._replay.origin,
+                log_key=self._keyring[ledger_of(self.state).log_key],
+            )
+        except Undecidable as error:
+            # Nothing is durable yet: those before it are decided as if it had not come, then it alone.
+            return self._one_block(rulebook, jobs[: error.index]) if error.index else (1, [(jobs[0], _poison(error))])
         trouble = self._commit(sealed)
         if trouble is not None:
             return done, [(job, trouble) for job in jobs[:done]]
         maker = ReceiptMaker.of_sealed(self.network, sealed)
         return done, [
-            (job, maker.of_recorded(end, sealed.salts) if isinstance(end, Recorded) else _unrecorded(end))
+            (job, maker.answer_of(end, sealed.salts) if isinstance(end, Recorded) else _unrecorded(end))
             for job, end in zip(jobs, group.ends, strict=False)
         ]
 
@@ -374,23 +373,6 @@ class Sequencer:
     def _stop_answer(self) -> Unavailable | None:
         return self.failure or (stopping() if self._stopping.is_set() else None)
 
-    def _look_up_older(self, older: Older, job: Job, expired: NotAdmissible) -> Answer:
-        """A reference too old for the window: its first outcome stands in the projections, if it has one (D5)."""
-        assert job.signed is not None, "a decided job was opened"
-        transaction = job.signed.transaction
-        try:
-            found = older(transaction.participant, transaction.reference)
-        except Unavailable as error:
-            return error
-        if found is None:
-            return expired
-        transaction_id, height, index = found
-        if transaction_id[:16] != job.signed.transaction_id[:16]:
-            return NotAdmissible(
-                "reference_reused", f"reference {transaction.reference} was decided with another payload"
-            )
-        return Duplicate(height, index)
-
 
 def _give_up(job: Job) -> None:
     """Answer a sender who has waited too long: what the store does is not known."""
@@ -398,6 +380,16 @@ def _give_up(job: Job) -> None:
         job.future.set_result(
             Unavailable("outcome_unknown", f"no answer within {ANSWER_WAIT_MAX_S:.0f} s; send the same bytes again")
         )
+
+
+def _poison(error: Undecidable) -> Unavailable:
+    """Return the answer of a transaction that a rule failed on; the fault is the program's, and stays with it."""
+    logger.error("a transaction cannot be decided", exc_info=error)
+    return Unavailable(
+        "undecidable",
+        f"the rules failed on it ({type(error.__cause__).__name__}); the log of the node says where",
+        retry_after_s=None,
+    )
 
 
 def _unrecorded(end: Inadmissible | Duplicate | Recorded) -> Answer:

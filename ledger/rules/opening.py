@@ -27,6 +27,9 @@ from ledger.units import Kid
 _HEADER_DECODER: Final = msgspec.json.Decoder(Header)
 canonical.prepare(Mandate)
 
+PRESENTED_KEYS_MAX: Final = jws.SIGNATURES_MAX - 1
+"""Most keys one transaction may bring along: each of them signs, and so does the sender."""
+
 KeyLookup = Callable[[Kid], str | None]
 """Returns the public key (``x``) that was admitted under a kid, or None."""
 
@@ -73,7 +76,7 @@ def open_transaction(
     else:
         transaction = _decode(envelope.payload, kind)
         _verify(envelope, _with_presented(known, kind, transaction))
-    for x in kind.presented_keys(transaction.body):
+    for x in _few_presented(kind, transaction):
         _presented(x)
     if transaction.network != network:
         raise NotAdmissible("wrong_network", f"expected network {network}, got {transaction.network}")
@@ -110,7 +113,7 @@ def _decode(payload: bytes, kind: Kind) -> Transaction[object]:
 
 def _with_presented(known: dict[str, str | None], kind: Kind, transaction: Transaction[object]) -> dict[str, PublicKey]:
     """Add the keys that the body itself brings along: they sign as proof of possession."""
-    presented = {thumbprint(x): x for x in kind.presented_keys(transaction.body)}
+    presented = {thumbprint(x): x for x in _few_presented(kind, transaction)}
     keys: dict[str, PublicKey] = {}
     for kid, admitted in known.items():
         if admitted is not None:
@@ -119,6 +122,19 @@ def _with_presented(known: dict[str, str | None], kind: Kind, transaction: Trans
             keys[kid] = _presented(presented[kid])
         else:
             raise NotAdmissible("key_unknown", f"key {kid} is not admitted")
+    return keys
+
+
+def _few_presented(kind: Kind, transaction: Transaction[object]) -> tuple[str, ...]:
+    """Return the keys that the body brings along, each once. More of them than can sign beside the sender are refused
+    before a curve point is looked at: a body has room for thousands.
+    """
+    keys = tuple(dict.fromkeys(kind.presented_keys(transaction.body)))
+    if len(keys) > PRESENTED_KEYS_MAX:
+        raise NotAdmissible(
+            "signatures_insufficient",
+            f"expected at most {PRESENTED_KEYS_MAX} keys, each of which signs beside the sender, got {len(keys)}",
+        )
     return keys
 
 

@@ -154,8 +154,11 @@ class BusinessDay(Record, frozen=True, kw_only=True):
     """Leaf index of the record that closed it."""
     height: int
     time_us: TimestampUs
-    trial_balance: dict[str, dict[str, dict[str, int]]]
-    """By asset and account class: number of ``accounts`` and ``sum`` of balances, when it was closed."""
+    trial_balance: dict[str, dict[str, dict[str, int]]] | None = None
+    """By asset and account class: number of ``accounts`` and ``sum`` of balances, when it was closed; absent where it
+    is too long for a record."""
+    trial_balance_digest: str | None = None
+    """Digest of the trial balance where the record holds no more than that, base64url."""
     supply: tuple[Supply, ...]
     """What was issued and redeemed on the day, of assets that were."""
 

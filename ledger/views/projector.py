@@ -168,8 +168,10 @@ def _day(rows: Rows, recorded: Recorded, height: int) -> None:
     record = recorded.kept.record
     if recorded.kind.name != "day_close" or record is None:
         return
-    trial_balance = canonical.encode(record["trial_balance"]).decode()
-    rows.days.append((record["closes"], record["opens"], recorded.first_sequence, height, trial_balance))
+    balance = record.get("trial_balance")
+    trial_balance = None if balance is None else canonical.encode(balance).decode()
+    digest = record.get("trial_balance_digest")
+    rows.days.append((record["closes"], record["opens"], recorded.first_sequence, height, trial_balance, digest))
 
 
 def _register(rows: Rows, facts: BlockFacts) -> None:

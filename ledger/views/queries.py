@@ -45,9 +45,6 @@ from ledger.views.schema import (
 )
 from ledger.views.tiles import TileReader
 
-REFUSALS_PER_PAGE_MAX: Final = 1_000
-"""Most refusals of one answer."""
-
 DAYS_PER_PAGE_MAX: Final = 1_000
 """Most business days of one answer: almost four years of them."""
 
@@ -111,8 +108,11 @@ class ViewReader:
         """Return the transaction with an id of 32 bytes, or None."""
         return self._transaction(TRANSACTIONS.c.transaction_id == transaction_id)
 
-    def refusals(self, sequence: int, *, limit: int = REFUSALS_PER_PAGE_MAX) -> AsOf[tuple[RefusalRow, ...]]:
-        """Return the refusals among the leaves of one transaction, named by its first leaf, in order of lines."""
+    def refusals(self, sequence: int) -> AsOf[tuple[RefusalRow, ...]]:
+        """Return the refusals among the leaves of one transaction, named by its first leaf, in order of lines.
+
+        There are no more of them than a bulk has lines.
+        """
         with self._reading() as (connection, applied):
             leaf_count = connection.execute(
                 select(TRANSACTIONS.c.leaf_count).where(TRANSACTIONS.c.sequence == sequence)
@@ -120,7 +120,7 @@ class ViewReader:
             query = select(REFUSALS.c.sequence, REFUSALS.c.line, REFUSALS.c.code).where(
                 REFUSALS.c.sequence >= sequence, REFUSALS.c.sequence < sequence + (leaf_count or 0)
             )
-            rows = connection.execute(query.order_by(REFUSALS.c.sequence).limit(limit)).all()
+            rows = connection.execute(query.order_by(REFUSALS.c.sequence)).all()
             return _as_of(applied, _records(rows, RefusalRow))
 
     def first_outcome(self, participant: ParticipantId, reference: Reference, *, head_height: int) -> Seen | None:
@@ -186,21 +186,6 @@ class ViewReader:
             days = connection.execute(query.order_by(DAYS.c.business_date.desc()).limit(limit)).all()
             return _as_of(applied, tuple(_day(day, _day_supply(connection, day.business_date)) for day in days))
 
-    def locate(self, sequence: int) -> AsOf[int | None]:
-        """Return the height of the block that holds a leaf, or None if it is not applied."""
-        query = select(BLOCKS.c.height).where(BLOCKS.c.first_sequence <= sequence)
-        with self._reading() as (connection, applied):
-            if not 0 <= sequence < applied.size:
-                return _as_of(applied, None)
-            height = connection.execute(query.order_by(BLOCKS.c.first_sequence.desc()).limit(1)).scalar_one()
-            return _as_of(applied, int(height))
-
-    def root(self, size: int) -> AsOf[bytes]:
-        """Return the root of the tree of the first ``size`` leaves; raises as ``consistency_proof``."""
-        with self._reading() as (connection, applied):
-            _require_applied(applied, size)
-            return _as_of(applied, merkle.root(_tile_reader(connection), size))
-
     def inclusion_proof(self, index: int, size: int) -> AsOf[tuple[bytes, ...]]:
         """Return the audit path of leaf ``index`` in the tree of ``size`` leaves (RFC 6962, 2.1.1).
 
@@ -261,7 +246,8 @@ def _transaction_row(row: AnyRow) -> TransactionRow:
 
 def _day(row: AnyRow, supply: tuple[Supply, ...]) -> BusinessDay:
     values = dict(row._mapping)
-    values["trial_balance"] = msgspec.json.decode(row.trial_balance)
+    if row.trial_balance is not None:
+        values["trial_balance"] = msgspec.json.decode(row.trial_balance)
     return BusinessDay(**values, supply=supply)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Version of these tables and of what is projected into them; another one is rebuilt, never migrated."""
 
 LINES_PER_ANCHOR: Final = 256
@@ -183,9 +183,11 @@ DAYS: Final = Table(
     Column("opens", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("height", BigInteger, nullable=False),
-    Column("trial_balance", Text, nullable=False),
+    Column("trial_balance", Text),
+    Column("trial_balance_digest", Text),
 )
-"""One row per closed business date; ``trial_balance`` is the JSON of the day close's record."""
+"""One row per closed business date; ``trial_balance`` is the JSON of the day close's record, or null where the record
+holds but its digest, base64url, because it would not fit."""
 
 TILES: Final = Table(
     "view_tiles",

@@ -1,5 +1,6 @@
 """Appends that fail, and databases that were altered, lost or damaged."""
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ledger.log.block_store import (
     open_store,
 )
 from ledger.log.block_writer import SqlBlockStore
+from ledger.log.checkpoint_file import CheckpointFile
 from tests.log.chain import extend, head_after, next_block
 from tests.log.faults import POINTS_WITHOUT_TRACE, Point, administrator, failing
 
@@ -286,3 +288,41 @@ def test_a_checkpoint_that_cannot_be_kept_breaks_the_store_but_not_the_block(tmp
     reader = open_reader(url)
     assert reader.read(0) == block
     reader.close()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_a_checkpoint_without_a_descriptor_is_kept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    now = 0.0
+    kept = tmp_path / "checkpoint"
+    store = open_store(f"sqlite:///{tmp_path / 'ledger.db'}", checkpoint_path=kept, monotonic=lambda: now)
+    first = store.open()
+
+    def fault(*_: object, **__: object) -> None:
+        raise OSError(number, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointFile, "_write", fault)
+        blocks = extend(store, first, 1)
+    assert not kept.exists()
+    now = 1.0
+    blocks += extend(store, head_after(blocks[-1]), 1)
+    assert kept.read_text(encoding="utf-8") == blocks[1].checkpoint
+    store.close()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_checkpoint_that_the_disk_does_not_take_breaks_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'ledger.db'}", checkpoint_path=tmp_path / "checkpoint")
+    first = store.open()
+
+    def fault(*_: object, **__: object) -> None:
+        raise OSError(number, "the disk")
+
+    monkeypatch.setattr(CheckpointFile, "_write", fault)
+    with pytest.raises(StoreBroken, match="outside the database"):
+        extend(store, first, 1)
+    store.close()

@@ -56,7 +56,7 @@ def test_an_inadmissible_transaction_leaves_no_trace_and_may_come_again_signed_w
         before = node.sequencer.position
         transaction = node.transaction("day_close", day_close(), by="operator")
         short = node.sign(transaction, [key_of("bank-a-1")])
-        with pytest.raises(NotAdmissible, match="signature_unasked"):
+        with pytest.raises(NotAdmissible, match="signatures_insufficient"):
             node.receipt(short)
         assert node.sequencer.position == before
         assert node.receipt(node.sign(transaction, [key_of("operator-1")])).outcome == "accepted"

@@ -4,13 +4,21 @@ import asyncio
 import gc
 import threading
 import weakref
+from typing import Any
 
 import pytest
 
-from ledger.log import answers, sequencer
+from ledger.crypto.canonical import b64url
+from ledger.log import answers, group, sequencer
 from ledger.log.answers import Unavailable
+from ledger.log.outcomes import Authorship, KeptOutcome, Postings, leaves
+from ledger.model.outcome import Outcome
+from ledger.model.transactions import SignedTransaction
+from ledger.rules.invariants import InvariantBroken
 from ledger.rules.keys import LogKeyRotate
+from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import BALANCES
+from ledger.state import Overlay
 from tests.book import key_of
 from tests.log.node import (
     A_ONE,
@@ -129,6 +137,66 @@ def test_a_fault_in_the_sequencer_is_answered_and_nothing_more_is_decided(
             assert node.problem(raw := transfer(node)) == "node_broken"
         assert node.problem(raw) == "node_broken"
         assert node.store.head().height == height
+
+
+def test_a_transaction_the_rules_fail_on_concerns_its_sender_only(
+    url: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = Rulebook.decide
+
+    def fault(self: Rulebook, overlay: Overlay, signed: SignedTransaction, *rest: Any, **more: Any) -> Outcome:
+        if signed.transaction.kind == "transfer" and signed.body.amount == 666:
+            raise ZeroDivisionError("a defect")
+        return decide(self, overlay, signed, *rest, **more)
+
+    with pilot_node(url, around=gate.around) as node:
+        monkeypatch.setattr(Rulebook, "decide", fault)
+        held = hold(node, gate)
+        sent = [node.send(transfer(node, amount)) for amount in (1, 2, 666, 3, 666, 666, 4)]
+        wait_for_lines(node, 7)
+        gate.open()
+        held.result(ANSWER_S)
+        codes = [error.code if (error := each.exception(ANSWER_S)) is not None else "" for each in sent]  # type: ignore[attr-defined]
+        assert codes == ["", "", "undecidable", "", "undecidable", "undecidable", ""]
+        assert node.problem(transfer(node, 666)) == "undecidable"
+        assert node.sequencer.failure is None
+        assert node.state.get(BALANCES, A_ONE) == 1 + 1 + 2 + 3 + 4
+        monkeypatch.undo()
+        assert node.replayed().state.digest() == node.state.digest()
+
+
+def test_a_transaction_whose_leaves_cannot_be_made_concerns_its_sender_only(
+    url: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pilot_node(url, around=gate.around) as node:
+        held = hold(node, gate)
+        poison = transfer(node, 666)
+        transaction_id = b64url(node.open(poison).transaction_id)
+
+        def fault(kept: KeptOutcome, postings: Postings, author: Authorship, *rest: Any) -> list[bytes]:
+            assert author.transaction != transaction_id, "a leaf stays within its length"
+            return leaves(kept, postings, author, *rest)
+
+        monkeypatch.setattr(group, "leaves", fault)
+        sent = [node.send(raw) for raw in (transfer(node, 1), poison, transfer(node, 2))]
+        wait_for_lines(node, 3)
+        gate.open()
+        assert held.result(ANSWER_S).outcome == "accepted"
+        assert refusal_of(sent[1]) == "undecidable"
+        assert {sent[0].result(ANSWER_S).outcome, sent[2].result(ANSWER_S).outcome} == {"accepted"}
+        assert node.state.get(BALANCES, A_ONE) == 1 + 1 + 2
+
+
+def test_a_broken_invariant_stops_the_node_even_inside_a_decision(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pilot_node(url) as node:
+
+        def fault(*_: object, **__: object) -> None:
+            raise InvariantBroken("a balance is below zero")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Rulebook, "decide", fault)
+            assert node.problem(transfer(node)) == "node_broken"
+        assert node.sequencer.failure is not None
 
 
 def test_a_fault_in_the_opening_concerns_one_sender_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,7 +175,7 @@ PAYLOADS: dict[str, tuple[Make, str]] = {
     ),
     "a network of another form": (lambda door: signed(payload(door, network="test")), "payload_invalid"),
     "an unknown sender": (lambda door: signed(payload(door, participant="bank-z")), "participant_unknown"),
-    "a sender who did not sign": (lambda door: signed(payload(door, participant="bank-b")), "signature_unasked"),
+    "a sender who did not sign": (lambda door: signed(payload(door, participant="bank-b")), "signatures_insufficient"),
     "a kind for others": (
         lambda door: signed(
             payload(door, kind="day_close", body={"closes": "2024-12-24", "opens": "2024-12-25"}), key="bank-a-1"

@@ -104,6 +104,7 @@ OPERATIONS = [
     ("POST", "/v1/token"),
     ("GET", "/v1/accounts/{account}"),
     ("GET", "/v1/accounts/{account}/statement"),
+    ("GET", "/v1/days"),
     ("GET", "/v1/log/checkpoint"),
     ("GET", "/v1/log/consistency"),
     ("GET", "/v1/log/genesis"),
@@ -115,6 +116,7 @@ OPERATIONS = [
     ("GET", "/v1/transactions"),
     ("POST", "/v1/transactions"),
     ("GET", "/v1/transactions/{transaction_id}"),
+    ("GET", "/v1/transactions/{transaction_id}/refusals"),
 ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -13,6 +14,7 @@ from ledger.config import Settings
 from ledger.log.answers import Unavailable
 from ledger.log.block_store import StoreInUse
 from ledger.log.startup import LogKeyMissing
+from ledger.units import TIMESTAMP_MAX
 from ledger.views.answers import AsOf, ViewsBehind
 from ledger.views.queries import ViewReader
 from settlement.rules import RULEBOOK
@@ -20,6 +22,8 @@ from tests.book import START_US, genesis_document, reference_at
 from tests.wallet_api.door import BANK_A, Door, code_of, make_folder, open_door
 from wallet_api.app import create_app, create_app_from, running_node
 from wallet_api.problems import PROBLEMS, Problem
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
@@ -47,17 +51,17 @@ def test_a_node_that_failed_is_alive_and_not_ready_and_accepts_nothing(own_door:
     assert (answer.status_code, code_of(answer)) == (503, code)
     refused = own_door.post(raw)
     assert (refused.status_code, code_of(refused)) == (503, code)
-    assert own_door.parts.is_fatal is (code != "clock_jumped")
+    assert own_door.parts.is_fatal
 
 
 @pytest.mark.parametrize(
     "code", ["queue_full", "outcome_unknown", "store_unavailable", "node_stopping", "views_unavailable"]
 )
 def test_what_passes_says_when_to_try_again(own_door: Door, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    async def submit(_raw: bytes) -> None:
+    async def fails(_raw: bytes) -> None:
         raise Unavailable(code, "not now")
 
-    monkeypatch.setattr(own_door.parts.sequencer, "submit", submit)
+    monkeypatch.setattr(own_door.parts.sequencer, "answer", fails)
     answer = own_door.post(b"anything")
     assert code_of(answer) == code
     assert answer.headers["retry-after"] == "1"
@@ -67,10 +71,10 @@ def test_what_passes_says_when_to_try_again(own_door: Door, monkeypatch: pytest.
 def test_what_nobody_foresaw_is_a_problem_that_gives_nothing_away(
     own_door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def submit(_raw: bytes) -> None:
+    async def fails(_raw: bytes) -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(own_door.parts.sequencer, "submit", submit)
+    monkeypatch.setattr(own_door.parts.sequencer, "answer", fails)
     answer = own_door.post(b"anything")
     assert (answer.status_code, code_of(answer)) == (500, "internal_error")
     assert "hunter2" not in answer.text
@@ -157,11 +161,34 @@ def test_a_sandbox_sets_its_clock_ahead_and_never_back(own_door: Door) -> None:
     [b"", b"{}", b"[]", b'{"set_us":-1}', b'{"set_us":"1"}', b'{"set_us":1.5}', b'{"set_us":1,"by":2}', b"\xff"],
 )
 def test_a_clock_setting_that_is_none_is_told_so(door: Door, content: bytes) -> None:
-    assert code_of(door.client.post("/sandbox/v1/clock", content=content)) == "request_invalid"
+    assert code_of(door.client.post("/sandbox/v1/clock", content=content, headers=JSON)) == "request_invalid"
 
 
 def test_a_clock_setting_is_short(door: Door) -> None:
-    assert code_of(door.client.post("/sandbox/v1/clock", content=b" " * 300)) == "body_too_large"
+    assert code_of(door.client.post("/sandbox/v1/clock", content=b" " * 300, headers=JSON)) == "body_too_large"
+
+
+def test_a_clock_is_set_at_most_ten_years_ahead(own_door: Door) -> None:
+    now_us = own_door.get("/ready").json()["time_us"]
+    for set_us in (now_us + 11 * 366 * 86_400_000_000, TIMESTAMP_MAX):
+        answer = own_door.client.post("/sandbox/v1/clock", json={"set_us": set_us})
+        assert (answer.status_code, code_of(answer)) == (409, "clock_too_far")
+    assert (
+        own_door.client.post("/sandbox/v1/clock", json={"set_us": now_us + 3_000 * 86_400_000_000}).status_code == 200
+    )
+
+
+def test_a_page_of_another_site_cannot_set_the_clock(own_door: Door) -> None:
+    content = b'{"set_us":%d}' % (START_US + 10_000_000)
+
+    def set_clock(**headers: str) -> httpx2.Response:
+        return own_door.client.post("/sandbox/v1/clock", content=content, headers=headers)
+
+    for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        assert code_of(set_clock(**{"content-type": content_type})) == "content_type_unsupported"
+    for origin in ("https://evil.example", "null", "http://testserver.evil.example"):
+        assert code_of(set_clock(**JSON, origin=origin)) == "origin_foreign"
+    assert set_clock(**JSON, origin="http://testserver").status_code == 200
 
 
 def test_a_network_on_system_time_has_no_clock_to_set(tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
 """Reading: each participant its own, supervisor and auditor everything, and always how much is included."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from ledger.log.receipts import Receipt
+from ledger.model.assets import TENGE
+from ledger.rules.day_close import DayClose
+from ledger.rules.transfers import BulkTransfer, Line
+from ledger.units import BusinessDate
 from ledger.views.answers import ViewsBehind
 from tests.book import START_US, own_account, reference_at, wallet
-from tests.wallet_api.door import BANK_A, BANK_B, WALLET_A, Door, code_of
+from tests.wallet_api.door import BANK_A, BANK_B, WALLET_A, Door, code_of, open_door
 
 NEEDS_TOKEN = [
     "/v1/transactions/" + "A" * 43,
@@ -18,6 +23,8 @@ NEEDS_TOKEN = [
     "/v1/participants",
     "/v1/participants/bank-a",
     "/v1/supply",
+    "/v1/days",
+    "/v1/transactions/" + "A" * 43 + "/refusals",
     "/v1/quota/miner-one?coin=BTC",
 ]
 
@@ -139,6 +146,36 @@ def test_every_participant_reads_the_supply(door: Door) -> None:
     (tenge,) = answer["assets"]
     assert (tenge["asset"], tenge["scale"], tenge["redeemed"]) == ("KZT", 2, 0)
     assert tenge["in_circulation"] == tenge["issued"] >= 100_000_000
+
+
+def test_every_participant_reads_the_closed_days(tmp_path: Path) -> None:
+    with open_door(tmp_path / "node") as door:
+        door.populate()
+        for closes, opens in (("2024-12-24", "2024-12-25"), ("2024-12-25", "2024-12-26")):
+            body = DayClose(closes=BusinessDate(closes), opens=BusinessDate(opens))
+            accepted(door, door.signed("day_close", body, by="operator", signers=("operator-1", "operator-2")))
+        newest, oldest = door.get("/v1/days", by="bank-b", min_sequence=door.size - 1).json()["days"]
+        assert (newest["business_date"], oldest["opens"]) == ("2024-12-25", "2024-12-25")
+        assert oldest["supply"] == [{"asset": "KZT", "issued": 100_000_000, "redeemed": 0}]
+        assert oldest["trial_balance"]["KZT"]["own"] == {"accounts": 2, "sum": 100_000_000}
+        assert door.get("/v1/days", by="bank-b", before="2024-12-25").json()["days"] == [oldest]
+        assert door.get("/v1/days", by="bank-b", limit=1).json()["days"] == [newest]
+        assert code_of(door.get("/v1/days", by="bank-b", limit=0)) == "request_invalid"
+
+
+def test_the_refused_lines_of_a_bulk_are_read_by_its_sender(door: Door) -> None:
+    lines = tuple(
+        Line(debit=debit, credit=WALLET_A, amount=amount, label=f"line-{number}")
+        for number, (debit, amount) in enumerate([(BANK_A, 1), (BANK_A, 10**15), (BANK_A, 2)])
+    )
+    receipt = accepted(
+        door, door.signed("bulk_transfer", BulkTransfer(asset=TENGE, is_atomic=False, lines=lines), by="bank-a")
+    )
+    path = f"/v1/transactions/{receipt.transaction_id}/refusals"
+    assert door.get(path, by="bank-a", min_sequence=receipt.sequence).json()["refusals"] == [
+        {"line": 1, "sequence": receipt.sequence + 1, "code": "insufficient_funds"}
+    ]
+    assert code_of(door.get(path, by="bank-b")) == "not_found"
 
 
 def test_a_quota_nobody_has_is_not_found(door: Door) -> None:

@@ -5,11 +5,13 @@ import msgspec
 from ledger.crypto.keys import PublicKey
 from ledger.log.group import origin_of
 from ledger.log.receipts import Receipt, verify_receipt
+from ledger.rules.day_close import DayClose
 from ledger.rules.transfers import BulkTransfer, Line
-from ledger.units import AssetId
+from ledger.units import AssetId, BusinessDate
 from settlement.rules import RULEBOOK
-from tests.book import key_of
+from tests.book import key_of, wallet
 from tests.wallet_api.door import BANK_A, JOSE, WALLET_A, WALLET_B, Door, code_of
+from wallet_api.problems import PROBLEMS
 
 
 def log_key() -> PublicKey:
@@ -90,12 +92,38 @@ def test_a_missing_signature_can_be_added_later(door: Door) -> None:
 
 
 def test_a_debit_of_an_account_of_others_and_of_none_answer_alike(door: Door) -> None:
-    from tests.book import wallet
-
     theirs = door.post(door.transfer(debit=WALLET_B))
     nobodys = door.post(door.transfer(debit=wallet("602", 999)))
     assert code_of(theirs) == code_of(nobodys) == "debit_account_not_found"
     assert theirs.json()["detail"] == nobodys.json()["detail"]
+
+
+def test_the_detail_of_a_refusal_by_balance_goes_to_its_sender_only(door: Door) -> None:
+    balance = door.get(f"/v1/accounts/{BANK_A}", by="bank-a").json()["balance"]
+    title = PROBLEMS["insufficient_funds"].title
+    for headers in ({}, door.bearer("bank-b"), door.bearer("supervisor")):
+        answer = door.post(door.transfer(10**15), JOSE | headers)
+        assert (code_of(answer), answer.json()["detail"]) == ("insufficient_funds", title)
+    raw = door.transfer(10**15)
+    answer = door.post(raw, JOSE | door.bearer("bank-a"))
+    assert f"{10**15 - balance} short" in answer.json()["detail"]
+    # It is no part of the log, so a retry does not have it.
+    assert door.post(raw, JOSE | door.bearer("bank-a")).json()["detail"] == title
+
+
+def test_the_detail_of_a_refusal_that_tells_nothing_of_others_goes_to_everyone(door: Door) -> None:
+    body = DayClose(closes=BusinessDate("2020-01-01"), opens=BusinessDate("2020-01-02"))
+    answer = door.post(door.signed("day_close", body, by="operator", signers=("operator-1", "operator-2")))
+    assert code_of(answer) == "business_date_differs"
+    assert "not 2020-01-01" in answer.json()["detail"]
+
+
+def test_a_debit_of_others_and_of_none_answer_alike_to_a_bearer_too(door: Door) -> None:
+    details = {
+        door.post(door.transfer(debit=account), JOSE | door.bearer("bank-a")).json()["detail"].replace(account, "")
+        for account in (WALLET_B, wallet("602", 999))
+    }
+    assert len(details) == 1
 
 
 def test_an_answer_carries_the_security_headers_and_is_not_cached(door: Door) -> None:

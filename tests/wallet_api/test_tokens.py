@@ -174,7 +174,7 @@ def test_a_suspended_participant_still_reads(own_door: Door) -> None:
         "participant_suspend",
         ParticipantSuspend(participant="bank-a", reason="order-17"),  # type: ignore[arg-type]
         by="operator",
-        signers=("operator-1",),
+        signers=("operator-1", "operator-2"),
     )
     assert own_door.post(suspend).status_code == 201
     assert code_of(own_door.post(own_door.transfer())) == "participant_suspended"

@@ -19,6 +19,9 @@ from wallet_api.routes.reading import KNOWN_QUERY
 
 router: Final = APIRouter(prefix="/sandbox", tags=["Sandbox"], dependencies=[KNOWN_QUERY])
 
+SANDBOX_AHEAD_MAX_US: Final = 3_653 * 86_400_000_000
+"""Furthest the clock is set ahead at once, in microseconds: ten years. It never goes back, so a slip is for ever."""
+
 BODY_BYTES_MAX: Final = 256
 """Longest body; it holds one number."""
 
@@ -63,6 +66,9 @@ _BODY: Final[dict[str, Any]] = {
         ClockReading,
         "The clock as it is now; it runs on from there.",
         "clock_backwards",
+        "clock_too_far",
+        "origin_foreign",
+        "content_type_unsupported",
         "body_too_large",
         "body_timeout",
         example={"time_us": 1_735_000_000_000_000},
@@ -73,6 +79,7 @@ async def set_clock(request: Request, node: Node) -> Response:
     """Move ledger time ahead: to the next business day, past the end of a licence."""
     clock = node.clock
     assert isinstance(clock, ScriptedClock), "mounted only where genesis says that the clock is scripted"
+    _refuse_other_sites(request)
     try:
         body = await read_body(
             request.receive, declared=None, bytes_max=BODY_BYTES_MAX, within_s=node.settings.body_within_s
@@ -82,8 +89,22 @@ async def set_clock(request: Request, node: Node) -> Response:
         return Response(status_code=400)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Problem("request_invalid", f"body: {error}") from error
+    if setting.set_us > (limit := node.now_us() + SANDBOX_AHEAD_MAX_US):
+        raise Problem("clock_too_far", f"expected at most {limit}, ten years ahead of the ledger, got {setting.set_us}")
     try:
         clock.set_us(TimestampUs(setting.set_us))
     except ValueError as error:
         raise Problem("clock_backwards", str(error)) from error
     return json_answer(ClockReading(time_us=clock.now_us()))
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A page that a developer has open elsewhere must not reach a node on its own machine: browsers ask before they
+    send JSON to another site, and name the site they send from.
+    """
+    headers = request.headers
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem("content_type_unsupported", "expected application/json")
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        raise Problem("origin_foreign", f"expected a request from {headers.get('host')!a:.100}, got {origin!a:.100}")

@@ -9,13 +9,14 @@ from typing import Final
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from ledger.log.answers import Unavailable
+from ledger.log.answers import Answered, Unavailable
 from ledger.log.receipts import Receipt
 from ledger.rules.opening import NotAdmissible
 from wallet_api.answers import internal_error, send_bytes, send_problem
+from wallet_api.auth import Grant
 from wallet_api.limits import Disconnected, address_of, read_body
 from wallet_api.parts import Parts
-from wallet_api.problems import PROBLEMS, Problem
+from wallet_api.problems import PROBLEMS, PUBLIC_DETAILS, Problem
 from wallet_api.routes.reading import reader_of
 
 SUBMIT_PATH: Final = "/v1/transactions"
@@ -37,12 +38,13 @@ _ENCODER: Final = msgspec.json.Encoder()
 async def submit(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one submission: 201 with the receipt, 422 with the receipt of a refusal, or another problem."""
     try:
-        receipt = await _decided(parts, scope, receive)
+        answered, grant = await _decided(parts, scope, receive)
+        receipt = answered.receipt
         if receipt.outcome == "accepted":
             location = {"location": f"{SUBMIT_PATH}/{receipt.transaction_id}"}
             await send_bytes(send, 201, b"application/json", _ENCODER.encode(receipt), location)
         else:
-            await send_problem(send, refusal(receipt))
+            await send_problem(send, refusal(receipt, _told(answered, grant)))
     except Disconnected:
         return
     except Problem as problem:
@@ -53,12 +55,19 @@ async def submit(parts: Parts, scope: Scope, receive: Receive, send: Send) -> No
         await send_problem(send, internal_error(error))
 
 
-def refusal(receipt: Receipt) -> Problem:
-    """Return the problem that a refusal is, with its receipt."""
+def refusal(receipt: Receipt, detail: str = "") -> Problem:
+    """Return the problem that a refusal is, with its receipt; without a detail it repeats the title."""
     code = receipt.code
     assert code is not None, "a refused transaction has a code"
     place = "" if receipt.line is None else f" (line {receipt.line})"
-    return Problem(code, f"{PROBLEMS[code].title}{place}", receipt=receipt)
+    return Problem(code, detail or f"{PROBLEMS[code].title}{place}", receipt=receipt)
+
+
+def _told(answered: Answered, grant: Grant | None) -> str:
+    """Return the detail of a refusal, if whoever brought the transaction may read it."""
+    receipt = answered.receipt
+    is_sender = grant is not None and grant.participant == receipt.participant
+    return answered.detail if is_sender or receipt.code in PUBLIC_DETAILS else ""
 
 
 def problem_of(unavailable: Unavailable) -> Problem:
@@ -66,17 +75,16 @@ def problem_of(unavailable: Unavailable) -> Problem:
     return Problem(unavailable.code, unavailable.detail, retry_after_s=unavailable.retry_after_s)
 
 
-async def _decided(parts: Parts, scope: Scope, receive: Receive) -> Receipt:
+async def _decided(parts: Parts, scope: Scope, receive: Receive) -> tuple[Answered, Grant | None]:
     """Headers, limits, body, decision; failures of strangers are counted by address."""
     address = address_of(scope)
-    has_token = False
+    grant = None
     try:
         content_type, declared, authorization = _headers(scope)
         if authorization is None:
             parts.failures.check(address)
         else:
-            reader_of(parts, authorization.decode("latin-1"), address)
-            has_token = True
+            grant = reader_of(parts, authorization.decode("latin-1"), address)
         if content_type.partition(b";")[0].strip().lower() not in MEDIA_TYPES:
             raise Problem("content_type_unsupported", "expected application/jose+json or application/json")
         if scope["query_string"]:
@@ -85,16 +93,16 @@ async def _decided(parts: Parts, scope: Scope, receive: Receive) -> Receipt:
         raw = await read_body(
             receive,
             declared=declared,
-            bytes_max=settings.body_bytes_max_with_token if has_token else settings.body_bytes_max,
+            bytes_max=settings.body_bytes_max if grant is None else settings.body_bytes_max_with_token,
             within_s=settings.body_within_s,
         )
-        return await parts.sequencer.submit(raw)
+        return await parts.sequencer.answer(raw), grant
     except NotAdmissible as error:
-        if not has_token and error.code not in FAULTS_OF_OTHERS:
+        if grant is None and error.code not in FAULTS_OF_OTHERS:
             parts.failures.note(address)
         raise Problem(error.code, error.detail) from error
     except Problem as problem:
-        if not has_token and problem.type.code not in COUNTED_BEFORE:
+        if grant is None and problem.type.code not in COUNTED_BEFORE:
             parts.failures.note(address)
         raise
 

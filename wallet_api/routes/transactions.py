@@ -35,6 +35,24 @@ class TransactionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The receipt its sender got, byte for byte what proves it."""
 
 
+class LineRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal: of a whole transaction, or of one line of an independent bulk."""
+
+    line: int
+    """From 0."""
+    sequence: int
+    """Leaf index of the refusal."""
+    code: str
+
+
+class RefusalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The refusals of a transaction, in order of lines."""
+
+    includes_sequence: int
+    """The newest leaf that the answer includes."""
+    refusals: tuple[LineRefusal, ...]
+
+
 _RECEIPT_EXAMPLE: Final = {
     "network": "pilot:4cH0rmDFxwNqQqZvNWCg1JGmHkUmJpJx6v0oWm2T3o4",
     "participant": "bank-a",
@@ -78,6 +96,7 @@ _SIGNED: Final = (
 )
 
 _NODE: Final = (
+    "undecidable",
     "queue_full",
     "outcome_unknown",
     "store_unavailable",
@@ -233,10 +252,48 @@ async def read_transaction(
     return await _answer(node, reader, found)
 
 
-async def _answer(node: Parts, reader: Grant, found: AsOf[TransactionRow | None]) -> Response:
+@router.get(
+    "/{transaction_id}/refusals",
+    operation_id="read_refusals",
+    summary="The refused lines of a transaction",
+    responses=described(
+        RefusalsAnswer,
+        "The refusals; none if all was accepted.",
+        "not_found",
+        *READING,
+        *VIEWING,
+        example={
+            "includes_sequence": 412,
+            "refusals": [{"line": 2, "sequence": 410, "code": "insufficient_funds"}],
+        },
+    ),
+)
+async def read_refusals(
+    transaction_id: DigestPath, node: Node, reader: Reader, min_sequence: MinSequence = None
+) -> Response:
+    """The sender reads its own; supervisor and auditor read every one."""
+    digest = b64url_decode(transaction_id, length=DIGEST_BYTES)
+    found = await node.projections.read(lambda views: views.transaction_by_id(digest), min_sequence=min_sequence)
+    sequence = _readable(reader, found).sequence
+    # Read second, so it includes no less than the answer says.
+    refusals = await node.projections.read(lambda views: views.refusals(sequence))
+    return json_answer(
+        RefusalsAnswer(
+            includes_sequence=found.size - 1,
+            refusals=tuple(LineRefusal(line=row.line, sequence=row.sequence, code=row.code) for row in refusals.value),
+        )
+    )
+
+
+def _readable(reader: Grant, found: AsOf[TransactionRow | None]) -> TransactionRow:
     row = found.value
     if row is None or not (reader.reads_everything or row.participant == reader.participant):
         raise not_found()
+    return row
+
+
+async def _answer(node: Parts, reader: Grant, found: AsOf[TransactionRow | None]) -> Response:
+    row = _readable(reader, found)
     try:
         receipt = await run_in_threadpool(node.sequencer.first_answer, row.height, row.place)
     except Unavailable as error:
