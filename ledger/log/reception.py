@@ -17,8 +17,8 @@ OPENING_THREADS: Final = 2
 """Threads that open submissions: signature checks run beside the interpreter, so two keep two cores busy."""
 
 GATHER_MAX_S: Final = 0.004
-"""Longest a group waits for submissions that were received and are being opened, in seconds. With nothing else on its way
-a payment waits for nothing; under load twice as many share the cost of a block."""
+"""Longest a group waits for submissions that were received and are being opened, in seconds. With nothing else on its
+way a payment waits for nothing; under load twice as many share the cost of a block."""
 
 OPENING_BATCH: Final = 32
 """Most submissions one opening thread takes at once."""

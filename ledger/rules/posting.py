@@ -161,10 +161,8 @@ def _credit(view: View, submitted: Submitted, posting: Posting, balances: dict[s
 
 
 def _move(view: View, posting: Posting, balances: dict[str, int], change: int) -> None:
-    balance = balances.get(posting.account)
-    if balance is None:
-        balance = view.get(BALANCES, posting.account) or 0
-    balances[posting.account] = balance + change
+    assert posting.account not in balances, "a kind proposes entries in which an account stands once"
+    balances[posting.account] = (view.get(BALANCES, posting.account) or 0) + change
 
 
 def _may_issue(view: View, submitted: Submitted, account: Account) -> bool:
