@@ -19,10 +19,10 @@ from ledger.clock import Clock, ScriptedClock, SystemClock
 from ledger.config import Settings
 from ledger.crypto.keys import InvalidKey, PrivateKey
 from ledger.genesis import Genesis, read_genesis
-from ledger.log.block_store import open_store
 from ledger.log.replay import Replay
 from ledger.log.sequencer import Sequencer
 from ledger.log.startup import open_log
+from ledger.log.stores import open_store
 from ledger.units import Kid, TimestampUs
 from ledger.views.follower_process import FollowerProcess
 from ledger.views.queries import ViewReader

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from ledger.config import Settings
-from ledger.log.block_store import open_reader
 from ledger.log.replay import Replay
+from ledger.log.stores import open_reader
 from ledger.views.follower import Follower
 from settlement.rules import RULEBOOKS
 from wallet_api.collector import settle_collector

@@ -15,7 +15,7 @@ from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import PARTICIPANTS
 from ledger.state import Table, View
-from ledger.units import LabelField, ParticipantField, ParticipantId, TextField, TimestampField
+from ledger.units import LabelField, OrderField, ParticipantField, ParticipantId, TimestampField
 from settlement.model.intervals import (
     INTERVALS_MAX,
     History,
@@ -58,7 +58,7 @@ class RegistryStatus(Record, frozen=True, kw_only=True):
     status: Status
     from_us: TimestampField
     until_us: TimestampField | None = None
-    reason: TextField
+    reason: OrderField
 
 
 PARTICIPANT_ROLE_DIFFERS = RefusalCode(

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from ledger.clock import ScriptedClock
-from ledger.log.block_store import open_store
 from ledger.log.receipts import Receipt
 from ledger.log.sequencer import Sequencer
 from ledger.log.startup import open_log
+from ledger.log.stores import open_store
 from ledger.units import TimestampUs
 from tests.book import CORE_RULEBOOK, START_US, Book, reference_at
 from tests.log.node import A_ONE, A_OWN, A_TWO, log_keyring, receipt_bytes

@@ -16,12 +16,13 @@ from ledger.crypto.keys import PrivateKey
 from ledger.crypto.note import parse_checkpoint
 from ledger.log.answers import Job, Unavailable
 from ledger.log.block import Block
-from ledger.log.block_store import BlockStore, open_store
+from ledger.log.block_store import BlockStore
 from ledger.log.queue import FairQueue
 from ledger.log.receipts import Receipt
 from ledger.log.replay import Replay
 from ledger.log.sequencer import Older, Sequencer
 from ledger.log.startup import OpenedLog, open_log
+from ledger.log.stores import open_store
 from ledger.model.outcome import Accepted, Outcome, RefusalCode, Refused
 from ledger.model.participants import Role
 from ledger.rules.rulebook import Rulebook

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from ledger.log import block_reader
-from ledger.log.block_store import NO_DIGEST, Head, open_reader, open_store
+from ledger.log.block_store import NO_DIGEST, Head
 from ledger.log.block_writer import SqlBlockStore
+from ledger.log.stores import open_reader, open_store
 from tests.log.chain import extend, head_after, next_block
 
 

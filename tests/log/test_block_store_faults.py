@@ -13,11 +13,10 @@ from ledger.log.block_store import (
     HeadBehind,
     StoreBroken,
     StoreInUse,
-    open_reader,
-    open_store,
 )
 from ledger.log.block_writer import SqlBlockStore
 from ledger.log.checkpoint_file import CheckpointFile
+from ledger.log.stores import open_reader, open_store
 from tests.log.chain import extend, head_after, next_block
 from tests.log.faults import POINTS_WITHOUT_TRACE, Point, administrator, failing
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from ledger.log import block_store_postgres, block_store_sqlite
-from ledger.log.block_store import AppendUncertain, Deposed, Head, StoreInUse, open_reader, open_store
+from ledger.log.block_store import AppendUncertain, Deposed, Head, StoreInUse
+from ledger.log.stores import open_reader, open_store
 from tests.log.chain import extend, head_after, next_block
 from tests.log.faults import Point, administrator, paused
 
 HOLD_THE_STORE = """
 import sys
-from ledger.log.block_store import open_store
+from ledger.log.stores import open_store
 from tests.log.chain import extend
 store = open_store(sys.argv[1])
 extend(store, store.open(), 2)
@@ -27,7 +28,7 @@ sys.stdin.read()
 
 APPEND_FOR_EVER = """
 import sys
-from ledger.log.block_store import open_store
+from ledger.log.stores import open_store
 from tests.log.chain import head_after, next_block
 store = open_store(sys.argv[1])
 head = store.open()

@@ -11,11 +11,12 @@ import pytest
 from ledger.genesis import InvalidGenesis
 from ledger.log import snapshot
 from ledger.log.block import Block
-from ledger.log.block_store import HeadBehind, StoreInUse, open_store
+from ledger.log.block_store import HeadBehind, StoreInUse
 from ledger.log.group import UnknownRulebook
 from ledger.log.replay import Replay, ReplayFault
 from ledger.log.snapshot import load_newest, write_snapshot
 from ledger.log.startup import LogKeyMissing, open_log
+from ledger.log.stores import open_store
 from ledger.rules.core import CORE_MODULES
 from ledger.rules.day_close import RulebookSet
 from ledger.rules.keys import LogKeyRotate

@@ -275,7 +275,7 @@ class SettlementMachine(Floor):
                 status=status,
                 from_us=TimestampUs(from_us),
                 until_us=None if lasts_us is None else TimestampUs(from_us + lasts_us),
-                reason="order 1",
+                reason="order-1",
             ),
             "ministry",
         )
@@ -290,7 +290,7 @@ class SettlementMachine(Floor):
             subject=subject,
             status=Status.ACTIVE if is_suspended else Status.SUSPENDED,
             from_us=TimestampUs(self.book.time_us),
-            reason="order 2",
+            reason="order-2",
         )
         self.send("registry_status", body, "ministry")
 

@@ -291,6 +291,6 @@ def suspend(book: Book, register: Register, subject: str, from_us: int, *, until
         status=Status.SUSPENDED,
         from_us=TimestampUs(from_us),
         until_us=None if until_us is None else TimestampUs(until_us),
-        reason="order 1",
+        reason="order-1",
     )
     accepted(book.submit("registry_status", body, by="ministry"))

@@ -234,7 +234,7 @@ def _change(
         status=status,
         from_us=TimestampUs(from_us),
         until_us=None if until_us is None else TimestampUs(until_us),
-        reason="order 1",
+        reason="order-1",
     )
     return book.submit("registry_status", body, by="ministry")
 

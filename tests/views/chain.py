@@ -8,9 +8,10 @@ from typing import Any
 from ledger.crypto import digest
 from ledger.genesis import read_genesis
 from ledger.log.block import SALT_BYTES, Block
-from ledger.log.block_store import BlockReader, open_reader, open_store
+from ledger.log.block_store import BlockReader
 from ledger.log.group import GENESIS_LEAVES, Position, Recorded, after, decide_group, genesis_block, origin_of, seal
 from ledger.log.replay import Replay
+from ledger.log.stores import open_reader, open_store
 from ledger.model.accounts import iban
 from ledger.model.assets import TENGE
 from ledger.model.participants import KeyUse, Role

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from ledger.log.block_store import open_reader
 from ledger.log.replay import Replay
+from ledger.log.stores import open_reader
 from ledger.views.follower import Follower
 from tests.book import CORE_RULEBOOK
 

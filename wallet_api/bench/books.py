@@ -8,10 +8,10 @@ from typing import Final
 
 from ledger.clock import SystemClock
 from ledger.config import Settings
-from ledger.log.block_store import open_store
 from ledger.log.receipts import Receipt
 from ledger.log.sequencer import Sequencer
 from ledger.log.startup import open_log
+from ledger.log.stores import open_store
 from ledger.units import Kid
 from settlement.rules import RULEBOOKS
 from wallet_api.bench.world import World, founding

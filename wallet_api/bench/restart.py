@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from ledger.log.block_store import open_store
 from ledger.log.startup import open_log
+from ledger.log.stores import open_store
 from ledger.units import Kid
 from settlement.rules import RULEBOOKS
 from wallet_api.bench import books, probe

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ledger.crypto import jws
-from ledger.log.block_store import open_reader
 from ledger.log.export import write_export
+from ledger.log.stores import open_reader
 from ledger.log.verify import verify_export
 from settlement.rules import RULEBOOKS
 from wallet_api.bench import books

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ledger.config import Settings
-from ledger.log.block_store import open_reader
 from ledger.log.export import write_export
+from ledger.log.stores import open_reader
 from ledger.units import BusinessDate, TimestampUs
 from ledger.views.applied import Applied
 from settlement.model.local_time import calendar_date
