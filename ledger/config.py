@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     """Database of the blocks, `postgresql+psycopg://...` or `sqlite:///...`; unset: `blocks.db` in the folder."""
     views_url: str | None = None
     """Database of the projections, of the same two kinds; unset: `views.db` in the folder. Never that of the blocks."""
+    annex_url: str | None = None
+    """Database of the erasable openings of commitments, of the same two kinds; unset: `annex.db` in the folder. One of
+    its own, so that what is erased is in no backup of the blocks or views."""
     checkpoint_path: Path | None = None
     """File that keeps the newest checkpoint outside the database, best on another disk; unset: in the folder."""
     take_over: bool = False
@@ -70,6 +73,11 @@ class Settings(BaseSettings):
     def view_store_url(self) -> str:
         """Database of the projections."""
         return self.views_url or f"sqlite:///{self.node / 'views.db'}"
+
+    @property
+    def annex_store_url(self) -> str:
+        """Database of the annex."""
+        return self.annex_url or f"sqlite:///{self.node / 'annex.db'}"
 
     @property
     def checkpoint_file(self) -> Path:

@@ -19,6 +19,7 @@ from ledger.clock import Clock, ScriptedClock, SystemClock
 from ledger.config import Settings
 from ledger.crypto.keys import InvalidKey, PrivateKey
 from ledger.genesis import Genesis, read_genesis
+from ledger.log.block_store import BlockReader
 from ledger.log.replay import Replay
 from ledger.log.sequencer import Sequencer
 from ledger.log.startup import open_log
@@ -28,6 +29,7 @@ from ledger.views.follower_process import FollowerProcess
 from ledger.views.queries import ViewReader
 from settlement.rules import RULEBOOKS
 from wallet_api import openapi
+from wallet_api.annex import Annex
 from wallet_api.answers import on_internal_error, on_problem, with_security_headers
 from wallet_api.auth import Tokens
 from wallet_api.errors import on_http_error, on_invalid_request
@@ -38,6 +40,7 @@ from wallet_api.problems import Problem
 from wallet_api.projections import Following, Projections
 from wallet_api.routes import (
     accounts,
+    annex,
     days,
     log,
     operations,
@@ -127,6 +130,7 @@ def running_node(settings: Settings, *, following: Following | None = None) -> I
         )
         clock = _clock(read_genesis(document), opened.replay)
         following = following or FollowerProcess(follow_argv(settings))
+        annexed = stack.enter_context(closing(Annex(settings.annex_store_url)))
         reader = stack.enter_context(closing(ViewReader(settings.view_store_url)))
         sequencer = Sequencer(store=store, replay=opened.replay, epoch=opened.epoch, keyring=keyring, clock=clock)
         projections = Projections(
@@ -138,7 +142,7 @@ def running_node(settings: Settings, *, following: Following | None = None) -> I
         )
         sequencer.start()
         stack.callback(sequencer.stop)
-        yield _parts(settings, document, clock, sequencer, projections)
+        yield _parts(settings, document, clock, sequencer, projections, blocks=store, annexed=annexed)
 
 
 def read_keyring(folder: Path) -> dict[Kid, PrivateKey]:
@@ -157,7 +161,16 @@ def read_keyring(folder: Path) -> dict[Kid, PrivateKey]:
     return keys
 
 
-def _parts(settings: Settings, document: bytes, clock: Clock, sequencer: Sequencer, projections: Projections) -> Parts:
+def _parts(
+    settings: Settings,
+    document: bytes,
+    clock: Clock,
+    sequencer: Sequencer,
+    projections: Projections,
+    *,
+    blocks: BlockReader,
+    annexed: Annex,
+) -> Parts:
     def now_us() -> TimestampUs:
         # The system's clock is the sequencer's alone: it watches for jumps between two looks.
         now_us = clock.now_us() if isinstance(clock, ScriptedClock) else TimestampUs(time.time_ns() // 1_000)
@@ -170,6 +183,8 @@ def _parts(settings: Settings, document: bytes, clock: Clock, sequencer: Sequenc
         now_us=now_us,
         sequencer=sequencer,
         projections=projections,
+        blocks=blocks,
+        annex=annexed,
         tokens=Tokens(
             view=lambda: sequencer.state,
             ledger_time_us=now_us,
@@ -223,7 +238,7 @@ def _application(
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(Exception, on_internal_error)
-    for routes in (transactions, accounts, participants, days, log, quotas, tokens, operations, pages):
+    for routes in (transactions, annex, accounts, participants, days, log, quotas, tokens, operations, pages):
         app.include_router(routes.router)
     if genesis.clock == "scripted":
         app.include_router(sandbox.router)

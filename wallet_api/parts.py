@@ -9,8 +9,10 @@ from starlette.requests import Request
 
 from ledger.clock import Clock
 from ledger.config import Settings
+from ledger.log.block_store import BlockReader
 from ledger.log.sequencer import Sequencer
 from ledger.units import TimestampUs
+from wallet_api.annex import Annex
 from wallet_api.auth import Tokens
 from wallet_api.limits import FailureLimit
 from wallet_api.projections import Projections
@@ -32,6 +34,9 @@ class Parts:
     """Ledger time, to tell clients and to see which keys are valid; blocks take theirs from the clock."""
     sequencer: Sequencer
     projections: Projections
+    blocks: BlockReader
+    """To be read, from any thread; the sequencer alone writes."""
+    annex: Annex
     tokens: Tokens
     failures: FailureLimit
 

@@ -125,6 +125,9 @@ def _door() -> Iterable[ProblemType]:
         p("clock_too_far", 409, "A sandbox's clock is set at most ten years ahead."),
         p("origin_foreign", 403, "A page of another site may not set a sandbox's clock."),
         p("clock_backwards", 409, "A sandbox's clock is only set ahead."),
+        # The annex.
+        p("opening_unfit", 400, "An opening is of no commitment in the transaction."),
+        p("annex_unavailable", 503, "The annex cannot be read or written now.", True),
         # The signed bytes.
         p("jws_malformed", 400, "The body is not a JWS in general JSON serialization."),
         p("jws_header_invalid", 400, "A protected header is not exactly alg, kid and typ."),
@@ -153,11 +156,7 @@ def _door() -> Iterable[ProblemType]:
         p("signature_unasked", 403, "Nobody asked for one of the signatures."),
         p("signatures_insufficient", 403, "Signatures are missing; the same transaction may be sent with more."),
         # The node.
-        p(
-            "undecidable",
-            500,
-            "The rules failed on the transaction; nothing was recorded. The node's log says why.",
-        ),
+        p("undecidable", 500, "The rules failed on the transaction; nothing was recorded. The node's log says why."),
         p("queue_full", 429, "Too much is waiting; send the same bytes again.", True),
         p("outcome_unknown", 503, "The outcome is in doubt; send the same bytes again.", True),
         p("store_unavailable", 503, "The block store does not answer.", True),

@@ -116,6 +116,9 @@ OPERATIONS = [
     ("GET", "/v1/transactions"),
     ("POST", "/v1/transactions"),
     ("GET", "/v1/transactions/{transaction_id}"),
+    ("DELETE", "/v1/transactions/{transaction_id}/annex"),
+    ("GET", "/v1/transactions/{transaction_id}/annex"),
+    ("POST", "/v1/transactions/{transaction_id}/annex"),
     ("GET", "/v1/transactions/{transaction_id}/refusals"),
 ]
 

@@ -1,7 +1,6 @@
 """The Python client: signs, sends, retries the same bytes, and verifies every receipt it gets."""
 
 from wallet_api.client.checkpoints import CheckpointStore, FileStore, MemoryStore
-from wallet_api.client.commitments import Opening, commitment
 from wallet_api.client.connection import Retry
 from wallet_api.client.failures import (
     ConsistencyOutstanding,
@@ -19,6 +18,7 @@ from wallet_api.client.proof import TrustedLog
 from wallet_api.client.references import new_reference
 from wallet_api.client.signing import add_signatures, new_nonce, prepare, sign, sign_mandate
 from wallet_api.client.tenge_client import TengeClient
+from wallet_api.commitments import Opening, commitment
 
 __all__ = [
     "TengeClient",

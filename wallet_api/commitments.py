@@ -24,6 +24,10 @@ class Opening:
         """Return the commitment that this opens."""
         return b64url(digest.commitment(self.salt, self.value.encode()))
 
+    def to_json(self) -> dict[str, str]:
+        """Return the opening as the annex of a transaction takes it (``POST /v1/transactions/{id}/annex``)."""
+        return {"salt": b64url(self.salt), "value": self.value}
+
 
 def commitment(value: str) -> tuple[DigestField, Opening]:
     """Return a fresh commitment to a value, with its opening; two commitments to one value look unrelated."""
