@@ -5,7 +5,7 @@ from typing import Final
 
 YOUNG_OBJECTS_MAX: Final = 100_000
 """Objects made between two collections of the youngest generation. A bulk makes tens of thousands at once, none of them
-in a cycle; at the interpreter's own 700 the collector took a fifth of a bulk's time."""
+in a cycle, and the interpreter's own threshold of 700 has the collector look at them again and again."""
 
 OLD_COLLECTIONS: Final = 50
 """Collections of one generation before the next older one is looked at."""

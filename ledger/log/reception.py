@@ -18,7 +18,7 @@ OPENING_THREADS: Final = 2
 
 GATHER_MAX_S: Final = 0.004
 """Longest a group waits for submissions that were received and are being opened, in seconds. With nothing else on its
-way a payment waits for nothing; under load twice as many share the cost of a block."""
+way a payment waits for nothing; under load more of them share the cost of a block (decision 0008)."""
 
 OPENING_BATCH: Final = 32
 """Most submissions one opening thread takes at once."""

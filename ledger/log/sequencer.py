@@ -168,7 +168,7 @@ class Sequencer:
         loop = asyncio.get_running_loop()
         job = Job(raw, loop, loop.create_future())
         self._reception.receive(job)
-        # A timer of the loop costs a tenth of a time-out of the task, and this is the path of every payment.
+        # A timer of the loop, not a time-out of the task: it costs less, and this is the path of every payment.
         timer = loop.call_later(ANSWER_WAIT_MAX_S, _give_up, job)
         try:
             answer = await job.future
