@@ -6,11 +6,12 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Self
 
-from cryptography import exceptions
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from nacl.bindings import crypto_core_ed25519_is_valid_point
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from ledger.crypto.canonical import NotCanonical, b64url, b64url_decode
+from ledger.crypto.digest import SIGNATURE_BYTES
 
 KEY_BYTES: Final = 32
 """Bytes of a public key, and of the seed of a private key (RFC 8032, section 5.1.5)."""
@@ -40,15 +41,12 @@ class PublicKey:
     """The same bytes as base64url text, as in a JSON Web Key."""
     kid: str = field(init=False, compare=False)
     """The RFC 7638 thumbprint, as base64url text."""
-    _verifier: Ed25519PublicKey = field(init=False, repr=False, compare=False)
-    """The key in the form of the verifying library, made once."""
 
     def __post_init__(self) -> None:
         """Work out the other forms of the key."""
         x = b64url(self.raw)
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "kid", thumbprint(x))
-        object.__setattr__(self, "_verifier", Ed25519PublicKey.from_public_bytes(self.raw))
 
     @classmethod
     def from_raw(cls, raw: bytes) -> Self:
@@ -85,15 +83,22 @@ class PublicKey:
         return _unchecked(x)
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Check that this key signed `message`: S below the group order, cofactorless equation.
+        """Check that this key signed `message` (RFC 8032, section 5.1.7), strictly.
+
+        S is below the group order, R is not of small order, and the equation is the cofactorless one, compared as
+        bytes. The interpreter's lock is free meanwhile.
 
         Raises:
             InvalidSignature: it did not.
         """
         try:
-            self._verifier.verify(signature, message)
-        except exceptions.InvalidSignature:
-            raise InvalidSignature(f"key {self.kid} did not sign this message") from None
+            # The library takes both in one; a signature of another length would end inside the message.
+            if len(signature) == SIGNATURE_BYTES:
+                crypto_sign_open(signature + message, self.raw)
+                return
+        except BadSignatureError:
+            pass
+        raise InvalidSignature(f"key {self.kid} did not sign this message")
 
 
 class PrivateKey:

@@ -4,11 +4,12 @@ import pickle
 from hashlib import sha512
 
 import pytest
+from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
-from nacl.bindings import crypto_core_ed25519_add
+from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_ed25519_base_noclamp
 
 from ledger.crypto.canonical import b64url
 from ledger.crypto.keys import InvalidKey, InvalidSignature, PrivateKey, PublicKey, thumbprint
@@ -145,9 +146,55 @@ def test_points_of_mixed_order_are_not_keys(small: bytes) -> None:
 
 
 def test_why_the_identity_is_refused_one_signature_fits_every_message() -> None:
-    careless = PublicKey.trusted(b64url(IDENTITY))
+    careless = Ed25519PublicKey.from_public_bytes(IDENTITY)
     for message in (b"pay one tenge", b"pay all of it"):
         careless.verify(IDENTITY + bytes(32), message)
+        with pytest.raises(InvalidSignature):
+            PublicKey.trusted(b64url(IDENTITY)).verify(IDENTITY + bytes(32), message)
+
+
+@given(seeds, st.binary(max_size=200), st.integers(0, 64 * 8 - 1))
+def test_another_library_verifies_alike_whole_and_with_one_bit_changed(seed: bytes, message: bytes, bit: int) -> None:
+    key = PrivateKey.from_seed(seed)
+    theirs = Ed25519PublicKey.from_public_bytes(key.public.raw)
+    signature = key.sign(message)
+    changed = bytes(byte ^ (1 << bit % 8 if at == bit // 8 else 0) for at, byte in enumerate(signature))
+    key.public.verify(signature, message)
+    theirs.verify(signature, message)
+    with pytest.raises(InvalidSignature):
+        key.public.verify(changed, message)
+    with pytest.raises(exceptions.InvalidSignature):
+        theirs.verify(changed, message)
+
+
+def _signed_with(point: bytes, nonce: int, message: bytes) -> tuple[PublicKey, bytes]:
+    """A signature whose R is the given point, in place of or beside the multiple of the base that it should be."""
+    secret = 1 + int.from_bytes(sha512(b"a secret scalar").digest(), "little") % (GROUP_ORDER - 1)
+    public = crypto_scalarmult_ed25519_base_noclamp(secret.to_bytes(32, "little"))
+    if nonce:
+        point = crypto_core_ed25519_add(crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little")), point)
+    challenge = int.from_bytes(sha512(point + public + message).digest(), "little")
+    scalar = (nonce + challenge * secret) % GROUP_ORDER
+    return PublicKey.from_raw(public), point + scalar.to_bytes(32, "little")
+
+
+def test_a_signature_made_by_hand_holds() -> None:
+    key, signature = _signed_with(IDENTITY, 12_345, b"message")
+    key.verify(signature, b"message")
+
+
+@pytest.mark.parametrize("small", SMALL_ORDER[1:])
+def test_no_cofactor_makes_up_for_a_part_of_small_order_in_r(small: bytes) -> None:
+    key, signature = _signed_with(small, 12_345, b"message")
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, b"message")
+
+
+def test_r_of_small_order_is_refused_though_the_equation_holds() -> None:
+    key, signature = _signed_with(IDENTITY, 0, b"message")
+    Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, b"message")
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, b"message")
 
 
 def test_bytes_that_are_no_point_are_not_a_key() -> None:
