@@ -5,7 +5,7 @@ The state is a fold over the blocks. Rules read a :class:`View`; what a block ch
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -43,6 +43,9 @@ class View(Protocol):
     def get(self, table: Table[Value], key: str) -> Value | None:
         """Return the value of a key, or None."""
 
+    def get_many(self, table: Table[Value], keys: Set[str]) -> dict[str, Value]:
+        """Return the values of those keys that have one."""
+
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
         """All rows of a table, in no particular order."""
 
@@ -65,6 +68,11 @@ class State:
         """Return the value of a key, or None."""
         value: Value | None = self._tables[table].get(key)
         return value
+
+    def get_many(self, table: Table[Value], keys: Set[str]) -> dict[str, Value]:
+        """Return the values of those keys that have one."""
+        rows = self._tables[table]
+        return {key: value for key in keys if (value := rows.get(key)) is not None}
 
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
         """All rows of a table."""
@@ -145,6 +153,14 @@ class Overlay:
                 return value
         return self._base.get(table, key)
 
+    def get_many(self, table: Table[Value], keys: Set[str]) -> dict[str, Value]:
+        """Return the values, as changed here, else as below, of those keys that have one."""
+        found = self._base.get_many(table, keys)
+        rows = self._writes.get(table)
+        if rows:
+            found.update({key: rows[key] for key in rows.keys() & keys})
+        return found
+
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
         """All rows of a table, changes included."""
         rows = self._writes.get(table, {})
@@ -160,6 +176,10 @@ class Overlay:
             rows = self._writes[table] = {}
         rows[key] = value
 
+    def put_many(self, table: Table[Value], rows: Mapping[str, Value]) -> None:
+        """Set many rows; see :meth:`put`."""
+        self._writes.setdefault(table, {}).update(rows)
+
     def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
         """Where the first outcome of a reference stands, or None."""
         here = self._seen.get(key)
@@ -174,6 +194,10 @@ class Overlay:
         for table, rows in child.writes():
             self._writes.setdefault(table, {}).update(rows)
         self._seen.update(child.seen_in_block())
+
+    def written(self, table: Table[Value]) -> Mapping[str, Value]:
+        """Return the rows of one table that were set here."""
+        return self._writes.get(table, {})
 
     def writes(self) -> Iterator[tuple[Table[Any], dict[str, Any]]]:
         """Changed rows by table."""

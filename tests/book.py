@@ -164,7 +164,7 @@ class Book:
         overlay = Overlay(self.state)
         outcome = self.rulebook.decide(overlay, signed, TimestampUs(self.time_us), height=self.height, index=0)
         self._check_declared(signed, outcome)
-        check_block(self.state, overlay, (row for table, rows in overlay.writes() if table is BALANCES for row in rows))
+        check_block(self.state, overlay)
         self.state.advance(overlay, TimestampUs(self.time_us))
         check_conservation(self.state)
         return outcome
@@ -175,7 +175,7 @@ class Book:
             assert outcome.code in declared, f"{signed.transaction.kind} does not declare {outcome.code}"
         if isinstance(outcome, Accepted):
             assert set(outcome.refused_lines.values()) <= set(declared)
-            assert outcome.entries or outcome.record is not None, "what is accepted leaves a leaf"
+            assert outcome.entries or outcome.pairs or outcome.record is not None, "what is accepted leaves a leaf"
 
     def attempt(self, raw: bytes) -> str:
         """Open and decide one submission; the end it came to, see `end_of`."""

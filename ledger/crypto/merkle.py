@@ -4,7 +4,7 @@ A *node* `(level, index)` is the root of the perfect subtree over the leaves fro
 up to, and without, `(index + 1) * 2^level`. Proofs are made of nodes, and folds of nodes at the right edge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol, Self
@@ -37,6 +37,11 @@ class HashReader(Protocol):
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash of one leaf: SHA-256(0x00 ‖ data)."""
     return sha256(b"\x00" + data).digest()
+
+
+def hash_leaves(leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the hash of each of many leaves."""
+    return [sha256(b"\x00" + data).digest() for data in leaves]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ledger.crypto.canonical import b64url
 from ledger.crypto.keys import PrivateKey
-from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
+from ledger.crypto.merkle import BlockProver, CompactRange, hash_leaves, leaf_hash
 from ledger.crypto.note import Checkpoint, sign_checkpoint
 from ledger.log.block import SALT_BYTES, Block, BlockBody, encode_body
 from ledger.log.outcomes import (
@@ -19,14 +19,15 @@ from ledger.log.outcomes import (
     keep,
     leaf_count,
     leaves,
+    postings_decided,
 )
-from ledger.model.journal import LEAF_VERSION, BlockLeaf, GenesisLeaf
+from ledger.model.journal import LEAF_VERSION, BlockLeaf, GenesisLeaf, Pairs
 from ledger.model.outcome import Accepted, Duplicate, Inadmissible, Refused
 from ledger.model.transactions import SignedTransaction
 from ledger.rules.invariants import InvariantBroken, check_block
 from ledger.rules.module import Kind
 from ledger.rules.rulebook import Rulebook
-from ledger.rules.tables import BALANCES, ledger_of
+from ledger.rules.tables import ledger_of
 from ledger.state import Overlay, State
 from ledger.units import TimestampUs
 
@@ -67,7 +68,7 @@ class Recorded:
     outcome: Accepted | Refused
     kept: KeptOutcome
     author: Authorship
-    postings: Postings
+    postings: Postings | Pairs
     """Of each entry, refused lines included."""
     first_sequence: int
     leaf_count: int
@@ -149,7 +150,7 @@ def decide_group(
             continue
         kind = rulebook.kinds[signed.transaction.kind]
         kept = keep(outcome, kind)
-        postings = tuple(entry.postings for entry in outcome.entries) if isinstance(outcome, Accepted) else ()
+        postings = postings_decided(outcome)
         count = leaf_count(kept, postings)
         end = Recorded(signed, kind, outcome, kept, authorship(signed), postings, sequence, count)
         recorded.append(end)
@@ -157,8 +158,7 @@ def decide_group(
         sequence += count
         if kind.ends_block and isinstance(outcome, Accepted):
             break
-    touched = next((rows for table, rows in overlay.writes() if table is BALANCES), {})
-    check_block(state, overlay, touched)
+    check_block(state, overlay)
     return Group(rulebook, overlay, time_us, height, position.range.size, tuple(recorded), tuple(ends))
 
 
@@ -213,7 +213,7 @@ def block_leaf(*, sequence: int, salt: bytes, height: int, epoch: int, time_us: 
 
 def seal(group: Group, position: Position, *, epoch: int, salts: bytes, origin: str, log_key: PrivateKey) -> Sealed:
     """Make leaves, extend the tree, sign the checkpoint (design section 4, step 6)."""
-    hashes = [leaf_hash(leaf) for leaf in make_leaves(group, salts, epoch)]
+    hashes = hash_leaves(make_leaves(group, salts, epoch))
     prover = BlockProver(position.range, hashes)
     block = Block(
         height=group.height,

@@ -10,11 +10,13 @@ import msgspec
 
 from ledger.crypto.canonical import b64url, encode
 from ledger.log.block import SALT_BYTES
+from ledger.log.pair_leaves import pair_leaves
 from ledger.model.journal import (
     LEAF_BYTES_MAX,
     LEAF_VERSION,
     EntryLeaf,
     Leaf,
+    Pairs,
     Posting,
     RecordLeaf,
     RefusalLeaf,
@@ -87,23 +89,32 @@ def authorship(signed: SignedTransaction) -> Authorship:
     return Authorship(b64url(signed.transaction_id), b64url(signed.authorised_by), signed.transaction.kind)
 
 
-def postings_of(outcome: KeptOutcome, kind: Kind, body: object) -> Postings:
+def postings_decided(outcome: Accepted | Refused) -> Postings | Pairs:
+    """Return the postings of each entry of an outcome just decided."""
+    if isinstance(outcome, Refused):
+        return ()
+    return tuple(entry.postings for entry in outcome.entries) if outcome.pairs is None else outcome.pairs
+
+
+def postings_of(outcome: KeptOutcome, kind: Kind, body: object) -> Postings | Pairs:
     """Return the postings of each entry of a kept outcome: as kept, or as they follow from the body."""
     if outcome.refusal:
         return ()
     if outcome.postings is not None:
         return outcome.postings
+    if kind.pairs is not None:
+        return kind.pairs(body)
     assert kind.entries is not None, "the block keeps the postings of a kind whose body does not tell them"
     return tuple(entry.postings for entry in kind.entries(body))
 
 
-def leaf_count(outcome: KeptOutcome, postings: Postings) -> int:
+def leaf_count(outcome: KeptOutcome, postings: Postings | Pairs) -> int:
     """Return how many leaves an outcome has; at least one."""
     return 1 if outcome.refusal else len(postings) + (outcome.record is not None)
 
 
 def leaves(
-    outcome: KeptOutcome, postings: Postings, author: Authorship, first_sequence: int, salts: bytes
+    outcome: KeptOutcome, postings: Postings | Pairs, author: Authorship, first_sequence: int, salts: bytes
 ) -> list[bytes]:
     """Return the leaves of one transaction as canonical JSON, in order.
 
@@ -116,6 +127,17 @@ def leaves(
     """
     if outcome.refusal:
         return [_refusal(author, first_sequence, salts, outcome.line, outcome.refusal)]
+    if isinstance(postings, Pairs):
+        assert outcome.record is None, "a kind of pairs writes no record"
+        return pair_leaves(
+            postings,
+            dict(outcome.refused_lines),
+            transaction=author.transaction,
+            authorised_by=author.authorised_by,
+            kind=author.kind,
+            first_sequence=first_sequence,
+            salts=salts,
+        )
     made: list[bytes] = []
     transaction, authorised_by, name = author.transaction, author.authorised_by, author.kind
     refused_lines = dict(outcome.refused_lines)

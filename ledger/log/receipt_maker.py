@@ -16,6 +16,7 @@ from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, deco
 from ledger.log.group import Recorded, Sealed, block_leaf
 from ledger.log.outcomes import Authorship, KeptOutcome, Postings, decode_outcome, leaf_count, leaves, postings_of
 from ledger.log.receipts import BlockProof, BulkProof, LeafProof, Receipt, authored, canonical_kind
+from ledger.model.journal import Pairs
 from ledger.model.outcome import Refused
 from ledger.model.transactions import Transaction
 from ledger.rules.rulebook import Rulebook
@@ -166,7 +167,7 @@ class ReceiptMaker:
         )
 
 
-def _postings(kept: KeptOutcome, raw: bytes, rulebook: Rulebook) -> Postings:
+def _postings(kept: KeptOutcome, raw: bytes, rulebook: Rulebook) -> Postings | Pairs:
     """Return the postings of a kept outcome; a submission is read only as far as its body, and only if it must be."""
     if kept.refusal:
         return ()

@@ -11,7 +11,7 @@ import msgspec
 
 from ledger.crypto import canonical, digest
 from ledger.crypto.keys import PublicKey
-from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
+from ledger.crypto.merkle import BlockProver, CompactRange, hash_leaves
 from ledger.crypto.note import InvalidNote, parse_checkpoint, verify_checkpoint
 from ledger.genesis import first_state, network_id, read_genesis
 from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, decode_body
@@ -220,7 +220,7 @@ class Replay:
 
     def _check_leaves(self, block: Block, made: list[bytes], log_key: Kid) -> BlockProver:
         """(4) Each leaf hashes as kept; (5) the tree and its checkpoint follow."""
-        hashes = [leaf_hash(leaf) for leaf in made]
+        hashes = hash_leaves(made)
         if b"".join(hashes) != block.leaf_hashes:
             wrong = next(
                 index

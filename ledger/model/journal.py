@@ -15,6 +15,7 @@ from ledger.units import (
     AccountId,
     AmountField,
     AssetField,
+    AssetId,
     DigestField,
     KindField,
     SaltField,
@@ -53,6 +54,36 @@ class Entry:
     postings: tuple[Posting, ...]
     mandated: tuple[AccountId, ...] = ()
     """Holder-bound accounts whose debit a mandate covers; the rule that says so has checked its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Journal entries of one debit and one credit each, all in one asset, as columns: what a bulk consists of.
+
+    A bulk of thousands is decided, written and projected over these lists; :meth:`entries` says what they mean.
+    """
+
+    asset: AssetId
+    debits: list[AccountId]
+    credits: list[AccountId]
+    amounts: list[int]
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self.amounts)
+
+    def entry(self, line: int) -> Entry:
+        """Return one of the entries, from 0."""
+        return Entry(
+            (
+                Posting(account=self.debits[line], asset=self.asset, amount=self.amounts[line], side=Side.DEBIT),
+                Posting(account=self.credits[line], asset=self.asset, amount=self.amounts[line], side=Side.CREDIT),
+            )
+        )
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the entries in order."""
+        return tuple(self.entry(line) for line in range(len(self)))
 
 
 class GenesisLeaf(Record, frozen=True, kw_only=True, tag_field="type", tag="genesis"):

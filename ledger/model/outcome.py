@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.model.journal import Entry
+from ledger.model.journal import Entry, Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,12 @@ class Accepted:
     """Lines of an independent bulk that a rule refused."""
     record: dict[str, Any] | None = None
     """Content of the record leaf; None for a transaction that only posts."""
+    pairs: Pairs | None = None
+    """The entries of a bulk, as columns; ``entries`` is then empty."""
+
+    def all_entries(self) -> tuple[Entry, ...]:
+        """Return the entries in order, refused lines included, whichever way they are kept."""
+        return self.entries if self.pairs is None else self.pairs.entries()
 
 
 Outcome = Inadmissible | Duplicate | Refused | Accepted

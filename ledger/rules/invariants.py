@@ -1,7 +1,5 @@
 """What must always hold, as code: used by tests, replay and audit (design D11)."""
 
-from collections.abc import Iterable
-
 from ledger.model.accounts import CONTRA
 from ledger.rules.tables import ACCOUNTS, ASSETS, BALANCES
 from ledger.state import Overlay, View
@@ -33,21 +31,28 @@ def check_conservation(view: View) -> None:
             )
 
 
-def check_block(before: View, overlay: Overlay, touched: Iterable[str]) -> None:
-    """Check the accounts one block touched: no balance below zero, and conservation of the change.
+def check_block(before: View, overlay: Overlay) -> None:
+    """Check the accounts whose balance one block set: none below zero, and conservation of the change.
+
+    Args:
+        before: the state the block was decided on.
+        overlay: what the block changes.
 
     Raises:
         InvariantBroken: naming the asset or account.
     """
+    balances = overlay.written(BALANCES)
+    accounts = overlay.get_many(ACCOUNTS, balances.keys())
+    assert len(accounts) == len(balances), "a balance belongs to an account"
+    old = before.get_many(BALANCES, balances.keys())
     change: dict[str, int] = {}
-    for account_id in touched:
-        account = overlay.get(ACCOUNTS, account_id)
-        assert account is not None, "a balance belongs to an account"
-        balance = overlay.get(BALANCES, account_id) or 0
-        check_balance(account_id, balance)
-        moved = balance - (before.get(BALANCES, account_id) or 0)
-        signed = -moved if account.account_class == CONTRA else moved
-        change[account.asset] = change.get(account.asset, 0) + signed
+    for account_id, account in accounts.items():
+        balance = balances[account_id]
+        if not 0 <= balance <= BALANCE_MAX:
+            check_balance(account_id, balance)
+        moved = balance - old.get(account_id, 0)
+        asset = account.asset
+        change[asset] = change.get(asset, 0) + (-moved if account.account_class == CONTRA else moved)
     for asset_id, sum_of_changes in change.items():
         if sum_of_changes != 0:
             raise InvariantBroken(f"asset {asset_id}: one block created {sum_of_changes}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.model.journal import Entry
+from ledger.model.journal import Entry, Pairs
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.participants import Cosigner, Role
 from ledger.model.transactions import EmbeddedJws, SignedTransaction
@@ -41,6 +41,8 @@ class Proposal:
     """A yes of the kind's own rules; the entries still face the posting rules and the guards."""
 
     entries: tuple[Entry, ...] = ()
+    pairs: Pairs | None = None
+    """Entries as columns, in place of ``entries``, where they are many and each is a pair."""
     changes: tuple[tuple[Table[Any], str, Any], ...] = ()
     """Rows to set besides balances."""
     record: dict[str, Any] | None = None
@@ -61,6 +63,10 @@ def _one(_body: object) -> int:
     return 1
 
 
+def _all(_account_class: AccountClass) -> bool:
+    return True
+
+
 def _never(_body: object, _signers: Sequence[Kid]) -> bool:
     return False
 
@@ -78,6 +84,8 @@ class Kind:
     """Refusals first, in the order above; then a proposal."""
     entries: Callable[[Any], tuple[Entry, ...]] | None = None
     """If all entries follow from the body alone: the function that makes them. The block then keeps codes only."""
+    pairs: Callable[[Any], Pairs] | None = None
+    """The same entries as columns, where the decision proposes them so."""
     required_keys: Callable[[View, Any], Iterable[Kid]] = _none
     """Keys that must sign whatever the policy says: of holders whose accounts are debited, of newly presented keys."""
     presented_keys: Callable[[Any], Iterable[str]] = _nothing
@@ -110,5 +118,8 @@ class RuleModule:
     tables: tuple[Table[Any], ...] = ()
     classes: tuple[AccountClass, ...] = ()
     guards: tuple[Guard, ...] = ()
+    guards_watch: Callable[[AccountClass], bool] = _all
+    """Whether the guards may refuse an entry for an account of this class; entries of accounts that no guard watches
+    need not be shown to them."""
     guard_refusals: tuple[RefusalCode, ...] = ()
     """Codes of the guards, in order of precedence."""

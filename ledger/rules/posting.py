@@ -82,6 +82,28 @@ def post(overlay: Overlay, submitted: Submitted, entry: Entry, guards: Iterable[
     return None
 
 
+def post_lines(
+    overlay: Overlay, submitted: Submitted, entries: Iterable[Entry], guards: Iterable[Guard], *, is_atomic: bool
+) -> dict[int, RefusalCode] | Refused:
+    """Post entries in order, each seeing the former (design D17).
+
+    Returns:
+        The code of each refused entry by its place; if all or none, the refusal of the first, and nothing is changed.
+    """
+    refused_lines: dict[int, RefusalCode] = {}
+    target = Overlay(overlay) if is_atomic else overlay
+    for line, entry in enumerate(entries):
+        refused = post(target, submitted, entry, guards)
+        if refused is None:
+            continue
+        if is_atomic:
+            return Refused(refused.code, line, f"line {line}: {refused.detail}")
+        refused_lines[line] = refused.code
+    if is_atomic:
+        overlay.absorb(target)
+    return refused_lines
+
+
 def is_balanced(postings: tuple[Posting, ...]) -> bool:
     """Whether debits equal credits for each asset."""
     if len(postings) == 2:

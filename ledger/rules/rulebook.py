@@ -13,7 +13,8 @@ from ledger.model.outcome import Accepted, Duplicate, Inadmissible, Outcome, Ref
 from ledger.model.transactions import SignedTransaction, Transaction, reference_time_us
 from ledger.rules.admissible import inadmissible, seen_key
 from ledger.rules.module import AccountClass, Guard, Kind, Proposal, RuleModule, Submitted
-from ledger.rules.posting import POSTING_REFUSALS, post
+from ledger.rules.pair_posting import post_pairs
+from ledger.rules.posting import POSTING_REFUSALS, post, post_lines
 from ledger.rules.tables import CORE_TABLES, ledger_of
 from ledger.seen import Seen
 from ledger.state import Overlay, State, Table
@@ -35,6 +36,13 @@ class Rulebook:
             *(table for module in self.modules for table in module.tables),
         )
         self._guards: Final[tuple[Guard, ...]] = tuple(guard for module in self.modules for guard in module.guards)
+        self.ordinary_classes: Final = frozenset(
+            account_class.name
+            for account_class in self.classes.values()
+            if not account_class.is_client
+            and not any(module.guards and module.guards_watch(account_class) for module in self.modules)
+        )
+        """Classes whose accounts only the posting rules ask about."""
         assert len(self.kinds) == sum(len(module.kinds) for module in self.modules), "each kind has its own name"
         for kind in self.kinds.values():
             canonical.prepare(Transaction[kind.body])  # type: ignore[name-defined]
@@ -87,33 +95,23 @@ class Rulebook:
 
     def _carry_out(self, overlay: Overlay, submitted: Submitted, proposal: Proposal) -> Accepted | Refused:
         """Post the proposed entries; if none was refused, or each stands alone, set the proposed rows."""
-        if len(proposal.entries) == 1 and proposal.is_atomic:
+        if proposal.pairs is not None:
+            lines = post_pairs(
+                overlay, submitted, proposal.pairs, self._guards, self.ordinary_classes, is_atomic=proposal.is_atomic
+            )
+            if isinstance(lines, Refused):
+                return lines
+            refused_lines = lines
+        elif len(proposal.entries) == 1 and proposal.is_atomic:
             refused = post(overlay, submitted, proposal.entries[0], self._guards)
             if refused is not None:
                 return refused
-            refused_lines: dict[int, RefusalCode] = {}
+            refused_lines = {}
         else:
-            lines = self._post_lines(overlay, submitted, proposal)
+            lines = post_lines(overlay, submitted, proposal.entries, self._guards, is_atomic=proposal.is_atomic)
             if isinstance(lines, Refused):
                 return lines
             refused_lines = lines
         for table, key, value in proposal.changes:
             overlay.put(table, key, value)
-        return Accepted(proposal.entries, refused_lines, proposal.record)
-
-    def _post_lines(
-        self, overlay: Overlay, submitted: Submitted, proposal: Proposal
-    ) -> dict[int, RefusalCode] | Refused:
-        """Post entries in order, each seeing the former (design D17)."""
-        refused_lines: dict[int, RefusalCode] = {}
-        child = Overlay(overlay) if proposal.is_atomic else overlay
-        for line, entry in enumerate(proposal.entries):
-            refused = post(child, submitted, entry, self._guards)
-            if refused is None:
-                continue
-            if proposal.is_atomic:
-                return Refused(refused.code, line, f"line {line}: {refused.detail}")
-            refused_lines[line] = refused.code
-        if proposal.is_atomic:
-            overlay.absorb(child)
-        return refused_lines
+        return Accepted(proposal.entries, refused_lines, proposal.record, proposal.pairs)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ledger.model.journal import Entry, Posting, Side
+from ledger.model.journal import Entry, Pairs, Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
@@ -116,27 +116,41 @@ def _bulk(view: View, submitted: Submitted) -> Proposal | Refused:
     labels = {line.label for line in body.lines}
     if len(labels) < len(body.lines):
         return Refused(LABEL_REPEATED, detail=f"{len(body.lines)} lines, {len(labels)} different labels")
-    for index, line in enumerate(body.lines):
-        if line.debit == line.credit:
-            return Refused(ACCOUNTS_MUST_DIFFER, index, f"line {index}: account {line.debit}")
-    if account := _first_client_account(view, submitted, dict.fromkeys(line.debit for line in body.lines)):
+    pairs = _bulk_pairs(body)
+    for index, (debit, credit) in enumerate(zip(pairs.debits, pairs.credits, strict=True)):
+        if debit == credit:
+            return Refused(ACCOUNTS_MUST_DIFFER, index, f"line {index}: account {debit}")
+    if account := _first_client_account(view, submitted, pairs.debits):
         return Refused(CLIENT_ACCOUNT_NEEDS_OWN_KIND, detail=f"account {account}")
-    return Proposal(entries=_bulk_entries(body), is_atomic=body.is_atomic)
+    return Proposal(pairs=pairs, is_atomic=body.is_atomic)
+
+
+def _bulk_pairs(body: BulkTransfer) -> Pairs:
+    return Pairs(
+        body.asset,
+        [line.debit for line in body.lines],
+        [line.credit for line in body.lines],
+        [line.amount for line in body.lines],
+    )
 
 
 def _bulk_entries(body: BulkTransfer) -> tuple[Entry, ...]:
-    return tuple(_pay(body.asset, line.debit, line.credit, line.amount) for line in body.lines)
+    return _bulk_pairs(body).entries()
 
 
-def _first_client_account(view: View, submitted: Submitted, accounts: Iterable[AccountId]) -> AccountId | None:
+def _first_client_account(view: View, submitted: Submitted, account_ids: Iterable[AccountId]) -> AccountId | None:
     """The first of the sender's accounts that holds client money or is bound to a holder key."""
     sender = submitted.signed.transaction.participant
-    for account_id in accounts:
-        account = view.get(ACCOUNTS, account_id)
-        if account is None or account.owner != sender:
-            continue
-        account_class = submitted.classes.get(account.account_class)
-        if account.holder_key is not None or (account_class is not None and account_class.is_client):
+    client_classes = {name for name, account_class in submitted.classes.items() if account_class.is_client}
+    asked = dict.fromkeys(account_ids)
+    accounts = view.get_many(ACCOUNTS, asked.keys())
+    for account_id in asked:
+        account = accounts.get(account_id)
+        if (
+            account is not None
+            and (account.holder_key is not None or account.account_class in client_classes)
+            and account.owner == sender
+        ):
             return account_id
     return None
 
@@ -178,6 +192,7 @@ MODULE = RuleModule(
             refusals=(LABEL_REPEATED, ACCOUNTS_MUST_DIFFER, CLIENT_ACCOUNT_NEEDS_OWN_KIND),
             decide=_bulk,
             entries=_bulk_entries,
+            pairs=_bulk_pairs,
             weight=_line_count,
         ),
     ),

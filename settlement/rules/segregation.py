@@ -16,7 +16,7 @@ from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.participants import Cosigner
 from ledger.model.record import Record
 from ledger.rules.accounts import WALLET
-from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
+from ledger.rules.module import AccountClass, Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import ACCOUNTS, PARTICIPANT_CODES
 from ledger.state import View
 from ledger.units import AccountField, AccountId, AmountField, Kid, LabelField, ParticipantId
@@ -74,6 +74,10 @@ def guard(view: View, submitted: Submitted, entry: Entry) -> Refused | None:
             if account.holder_key is None:
                 return Refused(CLIENT_ACCOUNT_UNBOUND, detail=f"account {posting.account}")
     return None
+
+
+def _is_client(account_class: AccountClass) -> bool:
+    return account_class.is_client
 
 
 def _by_name(view: View, entry: Entry, debited: AccountId) -> Refused:
@@ -150,5 +154,6 @@ MODULE = RuleModule(
         ),
     ),
     guards=(guard,),
+    guards_watch=_is_client,
     guard_refusals=(CLIENT_MONEY_TO_HOUSE, CLIENT_MONEY_TO_AFFILIATE, CLIENT_MONEY_PURPOSE, CLIENT_ACCOUNT_UNBOUND),
 )

@@ -17,6 +17,7 @@ from ledger.crypto.canonical import (
     NotCanonical,
     b64url,
     b64url_decode,
+    b64url_each,
     check_text,
     decode,
     encode,
@@ -330,3 +331,9 @@ def test_base64url_uses_the_url_alphabet_without_padding() -> None:
 def test_base64url_in_another_spelling_is_refused(text: str) -> None:
     with pytest.raises(NotCanonical, match="expected base64url"):
         b64url_decode(text)
+
+
+@given(st.integers(1, 40), st.integers(0, 9), st.data())
+def test_many_texts_at_once_are_those_of_each(length: int, count: int, data: st.DataObject) -> None:
+    parts = [data.draw(st.binary(min_size=length, max_size=length)) for _ in range(count)]
+    assert b64url_each(b"".join(parts), length) == [b64url(part) for part in parts]

@@ -22,7 +22,7 @@ def test_money_that_appears_or_vanishes_is_found(book: Book, amount: int) -> Non
     with pytest.raises(InvariantBroken, match=rf"asset KZT: 100000000 issued .* {amount} held"):
         check_conservation(overlay)
     with pytest.raises(InvariantBroken, match="one block created"):
-        check_block(book.state, overlay, [RICH])
+        check_block(book.state, overlay)
 
 
 def test_an_asset_without_accounts_holds_nothing(book: Book) -> None:
@@ -37,14 +37,14 @@ def test_a_block_that_only_moves_money_passes(book: Book) -> None:
     overlay = Overlay(book.state)
     overlay.put(BALANCES, RICH, 99_999_990)
     overlay.put(BALANCES, wallet("601", 1), 10)
-    check_block(book.state, overlay, [RICH, wallet("601", 1)])
+    check_block(book.state, overlay)
 
 
 def test_a_block_that_issues_passes(book: Book) -> None:
     overlay = Overlay(book.state)
     overlay.put(BALANCES, RICH, 100_000_010)
     overlay.put(BALANCES, CONTRA_ACCOUNT, 100_000_010)
-    check_block(book.state, overlay, [CONTRA_ACCOUNT, RICH])
+    check_block(book.state, overlay)
 
 
 @pytest.mark.parametrize("balance", [-1, BALANCE_MAX + 1])

@@ -193,7 +193,8 @@ ROUND_TRIP = ((RICH, A1, 10), (A1, A2, 10), (A2, A1, 4), (A1, B1, 4))
 def test_each_line_sees_the_former(book: Book, is_atomic: bool) -> None:
     outcome = decided(book, *ROUND_TRIP, is_atomic=is_atomic)
     assert isinstance(outcome, Accepted)
-    assert len(outcome.entries) == 4
+    assert outcome.pairs is not None
+    assert len(outcome.pairs) == 4
     assert [book.balance(account) for account in (A1, A2, B1)] == [0, 6, 4]
 
 
@@ -247,7 +248,7 @@ def test_entries_follow_from_the_body_where_a_kind_says_so(book: Book, kind: str
     entries = book.rulebook.kinds[kind].entries
     assert entries is not None
     assert isinstance(outcome, Accepted)
-    assert outcome.entries == entries(body)
+    assert outcome.all_entries() == entries(body)
 
 
 def test_the_entry_of_a_journal_entry_is_its_postings(book: Book) -> None:

@@ -46,7 +46,7 @@ def fold(chain: Chain) -> dict[AccountId, list[Naive]]:
     for recorded in (recorded for block in chain.recorded for recorded in block):
         if not isinstance(recorded.outcome, Accepted):
             continue
-        for number, entry in enumerate(recorded.outcome.entries):
+        for number, entry in enumerate(recorded.outcome.all_entries()):
             if number in recorded.outcome.refused_lines:
                 continue
             for posting in entry.postings:
