@@ -41,7 +41,13 @@ SequenceNumber = NewType("SequenceNumber", int)
 ParticipantField = Annotated[ParticipantId, Meta(pattern=r"\A[a-z][a-z0-9-]{0,30}[a-z0-9]\Z")]
 """Id of an admitted institution: 2 to 32 small letters, digits and hyphens."""
 
-AccountField = Annotated[AccountId, Meta(pattern=r"\AKZ[0-9]{5}[0-9A-Z]{13}\Z")]
+ACCOUNT_PATTERN: Final = r"KZ[0-9]{5}[0-9A-Z]{13}"
+"""An account id, for use in a pattern."""
+
+LABEL_PATTERN: Final = r"[A-Za-z0-9._-]{1,35}"
+"""A label, for use in a pattern."""
+
+AccountField = Annotated[AccountId, Meta(pattern=rf"\A{ACCOUNT_PATTERN}\Z")]
 """Account id in the form of a Kazakh IBAN: KZ, two check digits, three-digit participant code, 13 characters."""
 
 AssetField = Annotated[AssetId, Meta(pattern=r"\A[A-Z][A-Z0-9]{1,11}(:[a-z][a-z0-9-]{0,30}[a-z0-9])?\Z")]
@@ -85,7 +91,7 @@ SignatoryField = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\Z")]
 TextField = Annotated[str, Meta(min_length=1, max_length=TEXT_LENGTH_MAX)]
 """Free text without personal data, 1 to 140 characters."""
 
-LabelField = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,35}\Z")]
+LabelField = Annotated[str, Meta(pattern=rf"\A{LABEL_PATTERN}\Z")]
 """Client's own name of a thing: a line of a bulk, a holder, a trade."""
 
 HolderField = Annotated[str, Meta(pattern=r"\A(?![0-9]{12}\Z)[A-Za-z0-9._-]{1,35}\Z")]

@@ -7,7 +7,7 @@ from typing import Any
 from ledger.model.journal import Entry, Pairs
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.participants import Cosigner, Role
-from ledger.model.transactions import EmbeddedJws, SignedTransaction
+from ledger.model.transactions import EmbeddedJws, SignedTransaction, Transaction
 from ledger.state import Table, View
 from ledger.units import BusinessDate, Kid, TimestampUs
 
@@ -63,6 +63,10 @@ def _one(_body: object) -> int:
     return 1
 
 
+def _unread(_payload: bytes) -> None:
+    return None
+
+
 def _all(_account_class: AccountClass) -> bool:
     return True
 
@@ -86,6 +90,8 @@ class Kind:
     """If all entries follow from the body alone: the function that makes them. The block then keeps codes only."""
     pairs: Callable[[Any], Pairs] | None = None
     """The same entries as columns, where the decision proposes them so."""
+    read: Callable[[bytes], Transaction[Any] | None] = _unread
+    """A quicker way to read a payload than by the schema; None: the schema has to say what is wrong, if anything."""
     required_keys: Callable[[View, Any], Iterable[Kid]] = _none
     """Keys that must sign whatever the policy says: of holders whose accounts are debited, of newly presented keys."""
     presented_keys: Callable[[Any], Iterable[str]] = _nothing

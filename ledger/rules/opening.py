@@ -106,7 +106,7 @@ def _kind(payload: bytes, rulebook: Rulebook) -> Kind:
 
 def _decode(payload: bytes, kind: Kind) -> Transaction[object]:
     try:
-        return canonical.decode(payload, Transaction[kind.body])  # type: ignore[name-defined]
+        return kind.read(payload) or canonical.decode(payload, Transaction[kind.body])  # type: ignore[name-defined]
     except canonical.NotCanonical as error:
         raise NotAdmissible("payload_invalid", str(error)) from error
 

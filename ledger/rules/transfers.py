@@ -5,15 +5,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ledger.model.journal import Entry, Pairs, Posting, Side
+from ledger.model.journal import Entry, Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
+from ledger.rules.bulk import BulkTransfer, bulk_entries, bulk_pairs, read_bulk
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.posting import is_balanced
 from ledger.rules.tables import ACCOUNTS
 from ledger.state import View
 from ledger.units import (
-    BULK_LINES_MAX,
     POSTINGS_PER_ENTRY_MAX,
     AccountField,
     AccountId,
@@ -21,7 +21,6 @@ from ledger.units import (
     AssetField,
     DigestField,
     Kid,
-    LabelField,
 )
 
 
@@ -41,25 +40,6 @@ class JournalEntry(Record, frozen=True, kw_only=True):
 
     postings: Annotated[tuple[Posting, ...], Meta(min_length=2, max_length=POSTINGS_PER_ENTRY_MAX)]
     details: DigestField | None = None
-
-
-class Line(Record, frozen=True, kw_only=True):
-    """One transfer of a bulk."""
-
-    debit: AccountField
-    credit: AccountField
-    amount: AmountField
-    label: LabelField
-    """The sender's own name of the line, unique in the bulk."""
-
-
-class BulkTransfer(Record, frozen=True, kw_only=True):
-    """Pay many times under one signature. Lines apply in order, each seeing the former."""
-
-    asset: AssetField
-    is_atomic: bool
-    """True: one refused line refuses all. False: each line stands alone."""
-    lines: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=BULK_LINES_MAX)]
 
 
 ACCOUNTS_MUST_DIFFER = RefusalCode("accounts_must_differ", "Debit and credit account are the same.")
@@ -116,26 +96,13 @@ def _bulk(view: View, submitted: Submitted) -> Proposal | Refused:
     labels = {line.label for line in body.lines}
     if len(labels) < len(body.lines):
         return Refused(LABEL_REPEATED, detail=f"{len(body.lines)} lines, {len(labels)} different labels")
-    pairs = _bulk_pairs(body)
+    pairs = bulk_pairs(body)
     for index, (debit, credit) in enumerate(zip(pairs.debits, pairs.credits, strict=True)):
         if debit == credit:
             return Refused(ACCOUNTS_MUST_DIFFER, index, f"line {index}: account {debit}")
     if account := _first_client_account(view, submitted, pairs.debits):
         return Refused(CLIENT_ACCOUNT_NEEDS_OWN_KIND, detail=f"account {account}")
     return Proposal(pairs=pairs, is_atomic=body.is_atomic)
-
-
-def _bulk_pairs(body: BulkTransfer) -> Pairs:
-    return Pairs(
-        body.asset,
-        [line.debit for line in body.lines],
-        [line.credit for line in body.lines],
-        [line.amount for line in body.lines],
-    )
-
-
-def _bulk_entries(body: BulkTransfer) -> tuple[Entry, ...]:
-    return _bulk_pairs(body).entries()
 
 
 def _first_client_account(view: View, submitted: Submitted, account_ids: Iterable[AccountId]) -> AccountId | None:
@@ -191,8 +158,9 @@ MODULE = RuleModule(
             meaning="Pay many times under one signature.",
             refusals=(LABEL_REPEATED, ACCOUNTS_MUST_DIFFER, CLIENT_ACCOUNT_NEEDS_OWN_KIND),
             decide=_bulk,
-            entries=_bulk_entries,
-            pairs=_bulk_pairs,
+            entries=bulk_entries,
+            pairs=bulk_pairs,
+            read=read_bulk,
             weight=_line_count,
         ),
     ),

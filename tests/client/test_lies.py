@@ -11,7 +11,7 @@ import pytest
 
 from ledger.crypto.keys import PrivateKey
 from ledger.crypto.note import InvalidNote
-from ledger.rules.transfers import Line
+from ledger.rules.bulk import Line
 from tests.client.town import OWN_A, OWN_B, WALLET_A, Town, new_folder, run, settle
 from tests.client.transports import Failing, Lying, problem
 from wallet_api.client import (

@@ -7,7 +7,8 @@ import httpx2
 import pytest
 
 from ledger.model.assets import TENGE
-from ledger.rules.transfers import Line, Transfer
+from ledger.rules.bulk import Line
+from ledger.rules.transfers import Transfer
 from tests.client.town import ISSUED, OWN_A, OWN_B, WALLET_A, WALLET_B, Town
 from tests.client.transports import Failing, problem
 from wallet_api.client import FileStore, Problem, Refused, Retry, UnexpectedAnswer, Unreachable, add_signatures

@@ -14,11 +14,11 @@ from ledger.log.receipts import Receipt, authored, bulk_leaves, verify_receipt
 from ledger.log.snapshot import write_snapshot
 from ledger.log.verify import verify_export
 from ledger.model.journal import Leaf, RefusalLeaf
+from ledger.rules.bulk import BulkTransfer
 from ledger.rules.invariants import check_conservation
 from ledger.rules.opening import NotAdmissible
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import BALANCES, ledger_of
-from ledger.rules.transfers import BulkTransfer
 from ledger.units import TimestampUs
 from tests.book import CORE_RULEBOOK, START_US
 from tests.log.node import Node, log_keyring

@@ -2,7 +2,8 @@
 
 from ledger.model.assets import TENGE
 from ledger.model.journal import Posting, Side
-from ledger.rules.transfers import BulkTransfer, JournalEntry, Line, Transfer
+from ledger.rules.bulk import BulkTransfer, Line
+from ledger.rules.transfers import JournalEntry, Transfer
 from ledger.units import AccountId, AssetId
 
 COIN = AssetId("BTC:aix-one")

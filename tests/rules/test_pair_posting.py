@@ -13,13 +13,13 @@ from ledger.model.assets import TENGE
 from ledger.model.journal import Entry, Pairs, Side
 from ledger.model.outcome import Accepted, RefusalCode, Refused
 from ledger.model.participants import Role
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.rules.core import CORE_MODULES
 from ledger.rules.module import AccountClass, RuleModule, Submitted
 from ledger.rules.pair_posting import post_pairs
 from ledger.rules.posting import post_lines
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ACCOUNTS, BALANCES, ledger_of
-from ledger.rules.transfers import BulkTransfer, Line
 from ledger.state import Overlay, State, View
 from ledger.units import BALANCE_MAX, AccountId, AssetId, Kid, ParticipantId, TimestampUs
 from tests.book import CONTRA_ACCOUNT, key_of, own_account, pilot_book, wallet

@@ -6,7 +6,7 @@ from ledger.model.assets import TENGE
 from ledger.model.journal import Side
 from ledger.model.outcome import Accepted, Refused
 from ledger.rules.accounts import AccountOpen, NewAccount
-from ledger.rules.transfers import BulkTransfer, Line
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.units import AMOUNT_MAX, BULK_LINES_MAX, POSTINGS_PER_ENTRY_MAX, AccountId
 from tests.book import Book, own_account, wallet
 from tests.rules.answers import answers, faults

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from ledger.model.journal import Posting, Side
 from ledger.model.outcome import Inadmissible, Outcome
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.rules.tables import ACCOUNTS, BALANCES
-from ledger.rules.transfers import BulkTransfer, JournalEntry, Line, Transfer
+from ledger.rules.transfers import JournalEntry, Transfer
 from ledger.units import AccountId, AssetId, Kid
 from settlement.rules import RULEBOOK
 from settlement.rules.coins import CoinAdmit, RegistryCoin

@@ -15,7 +15,7 @@ from ledger.log.stores import open_reader, open_store
 from ledger.model.accounts import iban
 from ledger.model.assets import TENGE
 from ledger.model.participants import KeyUse, Role
-from ledger.rules import accounts, admission, day_close, issuance, transfers
+from ledger.rules import accounts, admission, bulk, day_close, issuance, transfers
 from ledger.units import AccountId, BusinessDate, ParticipantId, TimestampUs
 from tests.book import CORE_RULEBOOK, Book, key_of
 
@@ -143,11 +143,11 @@ class Chain:
 
     def bulk(self, lines: Sequence[tuple[AccountId, AccountId, int]], *, is_atomic: bool = False) -> bytes:
         """Many payments of the bank under one signature, labelled L0, L1 and so on."""
-        body = transfers.BulkTransfer(
+        body = bulk.BulkTransfer(
             asset=TENGE,
             is_atomic=is_atomic,
             lines=tuple(
-                transfers.Line(debit=debit, credit=credit, amount=amount, label=f"L{number}")
+                bulk.Line(debit=debit, credit=credit, amount=amount, label=f"L{number}")
                 for number, (debit, credit, amount) in enumerate(lines)
             ),
         )

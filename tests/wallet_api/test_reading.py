@@ -8,8 +8,8 @@ import pytest
 
 from ledger.log.receipts import Receipt
 from ledger.model.assets import TENGE
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.rules.day_close import DayClose
-from ledger.rules.transfers import BulkTransfer, Line
 from ledger.units import BusinessDate
 from ledger.views.answers import ViewsBehind
 from tests.book import START_US, own_account, reference_at, wallet

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from ledger.crypto import canonical
 from ledger.model.transactions import Transaction
-from ledger.rules.transfers import BulkTransfer, Transfer
+from ledger.rules.bulk import BulkTransfer
+from ledger.rules.transfers import Transfer
 from settlement.rules import RULEBOOK
 from tests.book import START_US, own_account, reference_at, wallet
 from wallet_api.schemas import components, model_of

@@ -5,8 +5,8 @@ import msgspec
 from ledger.crypto.keys import PublicKey
 from ledger.log.group import origin_of
 from ledger.log.receipts import Receipt, verify_receipt
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.rules.day_close import DayClose
-from ledger.rules.transfers import BulkTransfer, Line
 from ledger.units import AssetId, BusinessDate
 from settlement.rules import RULEBOOK
 from tests.book import key_of, wallet

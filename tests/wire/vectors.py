@@ -15,8 +15,9 @@ from ledger.log.group import Position, Sealed, after, decide_group, make_leaves,
 from ledger.log.receipt_maker import ReceiptMaker
 from ledger.model.assets import TENGE
 from ledger.model.transactions import Mandate, SignedTransaction
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.rules.issuance import CapSet
-from ledger.rules.transfers import BulkTransfer, Line, Transfer
+from ledger.rules.transfers import Transfer
 from ledger.units import TimestampUs
 from tests.book import Book, genesis_document, key_of, own_account, pilot_book, reference_at, wallet
 

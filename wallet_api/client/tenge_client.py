@@ -14,9 +14,10 @@ from ledger.crypto.note import Checkpoint
 from ledger.log.receipts import InvalidReceipt, Receipt
 from ledger.model.assets import TENGE
 from ledger.rules.accounts import AccountOpen, NewAccount
+from ledger.rules.bulk import BulkTransfer, Line
 from ledger.rules.issuance import Issue, Redeem
 from ledger.rules.rulebook import Rulebook
-from ledger.rules.transfers import BulkTransfer, Line, Transfer
+from ledger.rules.transfers import Transfer
 from ledger.units import AccountId, AssetId, Reference, TimestampUs
 from settlement.rules import RULEBOOK
 from wallet_api.client.checkpoints import CheckpointMemory, CheckpointStore, MemoryStore

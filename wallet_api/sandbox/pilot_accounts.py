@@ -7,7 +7,8 @@ from ledger.crypto.keys import PrivateKey
 from ledger.model.assets import TENGE
 from ledger.model.transactions import EmbeddedJws, Mandate
 from ledger.rules.accounts import AccountOpen, NewAccount
-from ledger.rules.transfers import BulkTransfer, Line, Transfer
+from ledger.rules.bulk import BulkTransfer, Line
+from ledger.rules.transfers import Transfer
 from ledger.units import AccountId, AssetId, TimestampUs
 from settlement.rules.coins import coin_asset
 from settlement.rules.mandates import PURPOSE

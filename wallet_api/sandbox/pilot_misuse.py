@@ -11,7 +11,8 @@ import msgspec
 
 from ledger.model.assets import TENGE
 from ledger.model.journal import Posting, Side
-from ledger.rules.transfers import BulkTransfer, JournalEntry, Line, Transfer
+from ledger.rules.bulk import BulkTransfer, Line
+from ledger.rules.transfers import JournalEntry, Transfer
 from ledger.units import AccountId, BusinessDate, Kid
 from settlement.model.trades import tenge_amount
 from settlement.rules.coins import CoinAdmit, RegistryCoin

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ledger.model.assets import TENGE
 from ledger.rules.accounts import AccountOpen, NewAccount
-from ledger.rules.transfers import BulkTransfer, Line, Transfer
+from ledger.rules.bulk import BulkTransfer, Line
+from ledger.rules.transfers import Transfer
 from ledger.units import AccountId
 from wallet_api.sandbox.pilot_plan import BANKS, DATES, PAYMENT_TIYN, WALLET_TIYN
 from wallet_api.sandbox.pilot_stage import Stage, account_of, own_account
