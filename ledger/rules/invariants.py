@@ -45,12 +45,12 @@ def check_block(before: View, overlay: Overlay) -> None:
     accounts = overlay.get_many(ACCOUNTS, balances.keys())
     assert len(accounts) == len(balances), "a balance belongs to an account"
     old = before.get_many(BALANCES, balances.keys())
+    if balances and not (min(balances.values()) >= 0 and max(balances.values()) <= BALANCE_MAX):
+        for account_id, balance in balances.items():
+            check_balance(account_id, balance)
     change: dict[str, int] = {}
     for account_id, account in accounts.items():
-        balance = balances[account_id]
-        if not 0 <= balance <= BALANCE_MAX:
-            check_balance(account_id, balance)
-        moved = balance - old.get(account_id, 0)
+        moved = balances[account_id] - old.get(account_id, 0)
         asset = account.asset
         change[asset] = change.get(asset, 0) + (-moved if account.account_class == CONTRA else moved)
     for asset_id, sum_of_changes in change.items():

@@ -42,17 +42,14 @@ def post_pairs(
         The code of each refused line, or the refusal of an atomic bulk.
     """
     target = Overlay(overlay) if is_atomic else overlay
-    payers, payees = _ordinary(overlay, submitted, pairs, ordinary_classes)
-    ordinary = payers | payees
-    balances: dict[str, int] = dict.fromkeys(ordinary, 0)
-    balances.update(overlay.get_many(BALANCES, ordinary))
+    payers, balances = _ordinary(overlay, submitted, pairs, ordinary_classes)
     refused_lines: dict[int, RefusalCode] = {}
     moved: set[str] = set()
     """Ordinary accounts whose balance here is ahead of the overlay's."""
     noted = 0
     """Lines up to this one are noted in ``moved``."""
     for line, (debit, credit, amount) in enumerate(zip(pairs.debits, pairs.credits, pairs.amounts, strict=True)):
-        if debit in payers and credit in payees:
+        if debit in payers and credit in balances:
             left = balances[debit] - amount
             raised = balances[credit] + amount
             if left >= 0 and raised <= BALANCE_MAX:
@@ -66,13 +63,17 @@ def post_pairs(
             target.put(BALANCES, account, balances[account])
         refused = post(target, submitted, pairs.entry(line), guards)
         if refused is None:
-            balances.update({account: target.get(BALANCES, account) or 0 for account in (debit, credit)})
+            for account in balances.keys() & {debit, credit}:
+                balances[account] = target.get(BALANCES, account) or 0
         elif is_atomic:
             return Refused(refused.code, line, f"line {line}: {refused.detail}")
         else:
             refused_lines[line] = refused.code
-    moved.update(pairs.debits[noted:], pairs.credits[noted:])
-    target.put_many(BALANCES, {account: balances[account] for account in moved})
+    if noted:
+        moved.update(pairs.debits[noted:], pairs.credits[noted:])
+        balances = {account: balances[account] for account in moved}
+    # Where no line took the plain path, every account of the bulk is ordinary and was moved.
+    target.put_many(BALANCES, balances)
     if is_atomic:
         overlay.absorb(target)
     return refused_lines
@@ -80,22 +81,21 @@ def post_pairs(
 
 def _ordinary(
     view: View, submitted: Submitted, pairs: Pairs, ordinary_classes: Collection[str]
-) -> tuple[set[str], set[str]]:
-    """Return the accounts that each line may debit, and those it may credit, without another question."""
-    debits: set[str] = set(pairs.debits)
-    credits: set[str] = set(pairs.credits)
+) -> tuple[set[str], dict[str, int]]:
+    """Return the accounts a line may debit without another question, and the balances of those it may credit so.
+
+    The former are among the latter.
+    """
+    accounts: dict[str, Account] = view.get_many(ACCOUNTS, {*pairs.debits, *pairs.credits})
     sender, asset = submitted.signed.transaction.participant, pairs.asset
     closed, is_open = AccountStatus.CLOSED, AccountStatus.OPEN
-    accounts: dict[str, Account] = {
-        account_id: account
-        for account_id, account in view.get_many(ACCOUNTS, debits | credits).items()
-        if account.asset == asset and account.account_class in ordinary_classes and account.status is not closed
-    }
-    payers = {
-        account_id
-        for account_id in accounts.keys() & debits
-        if (account := accounts[account_id]).owner == sender
-        and account.holder_key is None
-        and account.status is is_open
-    }
-    return payers, accounts.keys() & credits
+    payers: set[str] = set()
+    balances: dict[str, int] = {}
+    for account_id, account in accounts.items():
+        status = account.status
+        if status is not closed and account.asset == asset and account.account_class in ordinary_classes:
+            balances[account_id] = 0
+            if status is is_open and account.owner == sender and account.holder_key is None:
+                payers.add(account_id)
+    balances.update(view.get_many(BALANCES, balances.keys()))
+    return payers, balances
