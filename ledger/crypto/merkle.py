@@ -127,6 +127,13 @@ class BlockProver:
         assert start <= index, "proofs of a block's leaves need no other nodes before the block"
         return nodes[index - start]
 
+    def completed(self, level: int) -> list[bytes]:
+        """Return the nodes of one level that the block completes, from left to right; maybe none."""
+        if level >= len(self._levels):
+            return []
+        start, nodes = self._levels[level]
+        return nodes[(self.before.size >> level) - start :]
+
     def path(self, index: int) -> tuple[bytes, ...]:
         """Return the audit path of leaf `index`, which counts from the start of the log, after the block.
 

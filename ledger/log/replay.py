@@ -6,6 +6,7 @@ at the first thing that does not hold, with its place.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -38,6 +39,8 @@ from ledger.rules.tables import KEYS, ledger_of
 from ledger.state import State
 from ledger.units import Kid, TimestampUs
 
+_VOUCHED: Final = b"\x01"
+
 
 class ReplayFault(Exception):
     """A block does not follow from those before it. Says where and why, expected and got."""
@@ -64,6 +67,8 @@ class Replayed:
     """Its transactions with their leaves."""
     leaves: tuple[bytes, ...]
     """All its leaves, the block's own last."""
+    prover: BlockProver
+    """Its part of the tree."""
 
 
 class Replay:
@@ -108,8 +113,13 @@ class Replay:
         """Go on from a state that another fold made of the same blocks: a snapshot, or the node's own."""
         self.state, self.position, self.epoch, self.checkpoint = state, position, epoch, checkpoint
 
-    def apply(self, block: Block) -> Replayed:
+    def apply(self, block: Block, *, vouched: bytes = b"") -> Replayed:
         """Make a block again from its submissions and take it in if it is the same.
+
+        Args:
+            block: the one that follows.
+            vouched: for each submission 1 if its signatures were checked already, against the keys this state has;
+                empty if none was.
 
         Raises:
             ReplayFault: at the first thing that does not hold.
@@ -117,11 +127,8 @@ class Replay:
         self._check_frame(block)
         body = self._body(block)
         log_key = ledger_of(self.state).log_key
-        if block.height == 0:
-            replayed, prover = self._genesis(block, body)
-        else:
-            replayed, prover = self._group(block, body)
-        self.position = after(block, prover.after)
+        replayed = self._genesis(block, body) if block.height == 0 else self._group(block, body, vouched)
+        self.position = after(block, replayed.prover.after)
         self.epoch = block.epoch
         self.checkpoint = block.checkpoint
         self.checkpoint_key = log_key
@@ -157,7 +164,7 @@ class Replay:
             raise ReplayFault(block.height, f"expected {len(body.submissions)} outcomes, got {len(body.outcomes)}")
         return body
 
-    def _genesis(self, block: Block, body: BlockBody) -> tuple[Replayed, BlockProver]:
+    def _genesis(self, block: Block, body: BlockBody) -> Replayed:
         genesis = read_genesis(self.document)
         if body.submissions or block.leaf_count != GENESIS_LEAVES:
             raise ReplayFault(0, f"expected the genesis leaf and the block's own, got {block.leaf_count} leaves")
@@ -171,11 +178,11 @@ class Replay:
             salts=body.salts,
         )
         prover = self._check_leaves(block, made, ledger_of(self.state).log_key)
-        return Replayed(block, (), tuple(made)), prover
+        return Replayed(block, (), tuple(made), prover)
 
-    def _group(self, block: Block, body: BlockBody) -> tuple[Replayed, BlockProver]:
+    def _group(self, block: Block, body: BlockBody, vouched: bytes) -> Replayed:
         rulebook = rulebook_of(self.state, self.rulebooks)
-        submissions = list(self._submissions(block, body, rulebook))
+        submissions = list(self._submissions(block, body, rulebook, vouched))
         try:
             group = decide_group(rulebook, self.state, self.position, submissions, TimestampUs(block.time_us))
             self._check_outcomes(block, body, group)
@@ -187,9 +194,11 @@ class Replay:
             raise ReplayFault(block.height, f"the rules do not hold: {error.__cause__ or error}") from error
         prover = self._check_leaves(block, made, ledger_of(self.state).log_key)
         self.state.advance(group.overlay, TimestampUs(block.time_us))
-        return Replayed(block, group.recorded, tuple(made)), prover
+        return Replayed(block, group.recorded, tuple(made), prover)
 
-    def _submissions(self, block: Block, body: BlockBody, rulebook: Rulebook) -> Iterator[SignedTransaction]:
+    def _submissions(
+        self, block: Block, body: BlockBody, rulebook: Rulebook, vouched: bytes
+    ) -> Iterator[SignedTransaction]:
         """(2) Each submission opens: signatures, canonical form, schema."""
         for number, raw in enumerate(body.submissions):
             try:
@@ -198,7 +207,7 @@ class Replay:
                     rulebook=rulebook,
                     network=self.network,
                     key_of=self.public_key,
-                    checks_signatures=self.checks_signatures,
+                    checks_signatures=self.checks_signatures and vouched[number : number + 1] != _VOUCHED,
                 )
             except NotAdmissible as error:
                 raise ReplayFault(block.height, str(error), submission=number) from error

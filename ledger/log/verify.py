@@ -5,9 +5,11 @@ that were good at that moment; (3) every decision is the one the rules make; (4)
 (5) the tree and its signed checkpoint follow; and at the end (6) what is issued and not redeemed is what is held.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from ledger.crypto.canonical import NotCanonical
 from ledger.crypto.keys import PublicKey
@@ -16,9 +18,19 @@ from ledger.genesis import InvalidGenesis
 from ledger.log.export import ExportBlock, ExportFault, read_blocks, read_head, stored
 from ledger.log.group import UnknownRulebook
 from ledger.log.replay import Replay, ReplayFault
+from ledger.log.signature_checks import SignatureChecks, signature_checks
 from ledger.rules.invariants import InvariantBroken, check_conservation
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ASSETS, BALANCES, ledger_of
+
+BLOCKS_AHEAD: Final = 64
+"""Most blocks read ahead: enough that a worker never waits, few enough to hold in memory."""
+
+BYTES_AHEAD: Final = 16 * 1024 * 1024
+"""Read ahead ends with the block that makes it so many bytes."""
+
+WORKERS_FROM_BYTES: Final = 4 * 1024 * 1024
+"""Length of an export from which workers pay, in bytes: starting one takes as long as some thousand signatures."""
 
 
 class VerificationFault(Exception):
@@ -47,6 +59,7 @@ def verify_export(
     rulebooks: Mapping[int, Rulebook],
     network: str | None = None,
     at_least: str | None = None,
+    workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Verify an export.
@@ -56,6 +69,7 @@ def verify_export(
         rulebooks: the versions of the rules to decide by.
         network: the network id from a source other than the file; without it a forged network passes.
         at_least: a signed checkpoint seen earlier; the export must contain it, or its tail was dropped.
+        workers: processes that check signatures ahead; see :func:`workers_for`.
         progress: called after each block with bytes of blocks read and leaves proved.
 
     Raises:
@@ -68,14 +82,15 @@ def verify_export(
             raise VerificationFault(f"line 1: expected network {network}, got {replay.network}")
         seen = None if at_least is None else parse_checkpoint(at_least)[0]
         transactions = bytes_read = 0
-        for line, length, exported in read_blocks(stream):
-            transactions += _apply(replay, line, exported)
-            bytes_read += length
-            if seen is not None and at_least is not None and replay.position.range.size == seen.size:
-                _match(replay, at_least, seen)
-                seen = None
-            if progress is not None:
-                progress(bytes_read, replay.position.range.size)
+        with signature_checks(workers) as checks:
+            for line, length, exported, vouched in _checked_ahead(read_blocks(stream), replay, checks):
+                transactions += _apply(replay, line, exported, vouched)
+                bytes_read += length
+                if seen is not None and at_least is not None and replay.position.range.size == seen.size:
+                    _match(replay, at_least, seen)
+                    seen = None
+                if progress is not None:
+                    progress(bytes_read, replay.position.range.size)
         if seen is not None:
             raise VerificationFault(
                 f"the export has {replay.position.range.size} leaves and no block that ends at leaf {seen.size}, "
@@ -88,13 +103,52 @@ def verify_export(
         raise VerificationFault(str(error)) from error
 
 
-def _apply(replay: Replay, line: int, exported: ExportBlock) -> int:
+def workers_for(length: int) -> int:
+    """Return how many workers an export of so many bytes is worth on this machine: one for each core beside ours."""
+    return 0 if length < WORKERS_FROM_BYTES else max(1, (os.cpu_count() or 1) - 1)
+
+
+Line = tuple[int, int, ExportBlock]
+"""Number, length in bytes, and the block of a line."""
+
+
+def _checked_ahead(
+    lines: Iterator[Line], replay: Replay, checks: SignatureChecks
+) -> Iterator[tuple[int, int, ExportBlock, bytes]]:
+    """Yield the lines in order, reading ahead, with what was found out about the signatures of each block."""
+    ahead: deque[Line] = deque()
+    bytes_ahead = 0
+    failure: ExportFault | None = None
+    is_at_end = False
+    while True:
+        while not is_at_end and len(ahead) < BLOCKS_AHEAD and bytes_ahead < BYTES_AHEAD:
+            try:
+                following = next(lines, None)
+            except ExportFault as error:
+                # What is wrong further on waits until everything before it was looked at.
+                following, failure = None, error
+            if following is None:
+                is_at_end = True
+                break
+            checks.ask([bytes(raw) for raw in following[2].submissions], replay.state)
+            ahead.append(following)
+            bytes_ahead += following[1]
+        if not ahead:
+            break
+        line, length, exported = ahead.popleft()
+        bytes_ahead -= length
+        yield line, length, exported, checks.answer()
+    if failure is not None:
+        raise failure
+
+
+def _apply(replay: Replay, line: int, exported: ExportBlock, vouched: bytes) -> int:
     try:
         block = stored(exported, replay.position.range)
     except NotCanonical as error:
         raise ExportFault(line, str(error)) from error
     try:
-        return len(replay.apply(block).recorded)
+        return len(replay.apply(block, vouched=vouched).recorded)
     except UnknownRulebook as error:
         raise VerificationFault(f"block {block.height}: {error}") from error
 

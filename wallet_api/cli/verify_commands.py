@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from ledger.crypto.keys import PublicKey
 from ledger.log.receipts import InvalidReceipt, Receipt
-from ledger.log.verify import verify_export
+from ledger.log.verify import verify_export, workers_for
 from settlement.rules import RULEBOOK, RULEBOOKS
 from wallet_api.cli.exits import NO
 from wallet_api.cli.output import JsonOption, ends, standard_error, write_result
@@ -91,6 +91,7 @@ def verify_ledger(
             rulebooks=RULEBOOKS,
             network=network,
             at_least=checkpoint,
+            workers=workers_for(file.stat().st_size),
             progress=lambda bytes_read, leaves: progress.update(task, completed=bytes_read, leaves=leaves),
         )
     seconds = time.monotonic() - started
