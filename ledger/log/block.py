@@ -7,6 +7,7 @@ else is a fold over blocks.
 
 import hashlib
 import struct
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -36,7 +37,7 @@ class BlockBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One 16-byte salt per leaf, concatenated in leaf order."""
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, dict=True):
     """One durable group of submissions and the leaves that came of it."""
 
     height: int
@@ -72,7 +73,12 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Layout: ``"dt/v1/block\0"``, then height, epoch, time_us and first_sequence as
         unsigned 64-bit big-endian integers, then before, body, leaf_hashes and the
         checkpoint (UTF-8), each behind its length as an unsigned 64-bit big-endian integer.
+        It is made once: whoever reads a block checks it, whoever builds on the block needs it again.
         """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
         digest = hashlib.sha256(_DIGEST_TAG)
         digest.update(_INTEGER_FIELDS.pack(self.height, self.epoch, self.time_us, self.first_sequence))
         for part in (self.before, self.body, self.leaf_hashes, self.checkpoint.encode()):

@@ -30,8 +30,8 @@ from ledger.log.block_store import Head, StoreBroken
 BLOCKS_PER_QUERY: Final = 1024
 """Blocks one query walks over; a reader so slow that it matters holds one snapshot no longer than this."""
 
-BLOCKS_IN_MEMORY: Final = 16
-"""Rows fetched at a time while streaming: with blocks of 4 MiB, 64 MiB."""
+BLOCKS_IN_MEMORY: Final = 4
+"""Rows fetched at a time while streaming: with blocks of 4 MiB, 16 MiB. The last ones may be read in vain."""
 
 METADATA: Final = MetaData()
 

@@ -86,8 +86,6 @@ class TransactionRow(Record, frozen=True, kw_only=True):
     sequence: int
     """Leaf index of its first leaf."""
     leaf_count: int
-    weight: int
-    """Lines of work."""
     time_us: TimestampUs
     business_date: BusinessDate
     code: str | None = None

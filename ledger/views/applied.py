@@ -13,6 +13,12 @@ REBUILD: Final = "rebuild the views"
 """What mends every fault of the views themselves."""
 
 
+# Made once: SQLAlchemy compiles a statement that it knows again no second time.
+_SELECT: Final = select(APPLIED)
+_SELECT_FOR_UPDATE: Final = select(APPLIED.c.height, APPLIED.c.digest).with_for_update()
+_UPDATE: Final = update(APPLIED)
+
+
 class ViewsFault(Exception):
     """The views cannot go on from where they are. They stay as they are, behind and not wrong, until rebuilt."""
 
@@ -34,8 +40,6 @@ class Applied:
     """The business date after the block."""
     checkpoint: str
     """The block's signed checkpoint."""
-    statement_rows: int
-    """Statement lines so far, of all accounts."""
 
     @classmethod
     def nothing(cls, network: str) -> Self:
@@ -48,10 +52,9 @@ class Applied:
             time_us=0,
             business_date="",
             checkpoint="",
-            statement_rows=0,
         )
 
-    def after(self, block: Block, business_date: str, statement_rows: int) -> Self:
+    def after(self, block: Block, business_date: str) -> Self:
         """After one more block, or several of which this is the last."""
         return type(self)(
             network=self.network,
@@ -61,7 +64,6 @@ class Applied:
             time_us=block.time_us,
             business_date=business_date,
             checkpoint=block.checkpoint,
-            statement_rows=statement_rows,
         )
 
 
@@ -71,7 +73,7 @@ def read_applied(connection: Connection) -> Applied:
     Raises:
         ViewsFault: they are those of another version of this program.
     """
-    row = connection.execute(select(APPLIED)).one()
+    row = connection.execute(_SELECT).one()
     if row.schema_version != SCHEMA_VERSION:
         raise ViewsFault(f"expected views of version {SCHEMA_VERSION}, got version {row.schema_version}; {REBUILD}")
     return Applied(
@@ -82,7 +84,6 @@ def read_applied(connection: Connection) -> Applied:
         time_us=row.time_us,
         business_date=row.business_date,
         checkpoint=row.checkpoint,
-        statement_rows=row.statement_rows,
     )
 
 
@@ -97,14 +98,14 @@ def lock_applied(connection: Connection, expected: Applied) -> None:
     Raises:
         ViewsFault: the row is not where this follower left it.
     """
-    row = connection.execute(select(APPLIED.c.height, APPLIED.c.digest).with_for_update()).one()
+    row = connection.execute(_SELECT_FOR_UPDATE).one()
     if (row.height, row.digest) != (expected.height, expected.digest):
         raise ViewsFault(f"the views are no longer at block {expected.height}: another follower writes them")
 
 
 def move_applied(connection: Connection, applied: Applied) -> None:
     """Move the row on, in the transaction that locked it and brings the rows it stands for."""
-    connection.execute(update(APPLIED).values(**_values(applied)))
+    connection.execute(_UPDATE, _values(applied))
 
 
 def _values(applied: Applied) -> dict[str, object]:
@@ -116,5 +117,4 @@ def _values(applied: Applied) -> dict[str, object]:
         "time_us": applied.time_us,
         "business_date": applied.business_date,
         "checkpoint": applied.checkpoint,
-        "statement_rows": applied.statement_rows,
     }

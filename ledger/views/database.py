@@ -12,18 +12,20 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import URL, Column, Connection, Engine, Table, create_engine, event, make_url
-from sqlalchemy.pool import NullPool
+
+from ledger.log.block_reader import AnyRow
 
 BUSY_TIMEOUT_MS: Final = 5_000
 """How long SQLite waits for another writer's transaction; there is only one follower, but a rebuild may overlap."""
 
-PAGE_BYTES: Final = 8_192
-"""A full tile and its overhead span two pages; rows of statements fill them in order."""
+PAGE_BYTES: Final = 4_096
+"""What a payment changes at random places, the heads of its accounts and the index of ids, is written by whole pages;
+smaller ones make more work of what is appended than they save here."""
 
 CACHE_KIB: Final = 65_536
 """The follower's page cache: the heads of a million accounts stay in it."""
 
-WAL_PAGES_MAX: Final = 8_192
+WAL_PAGES_MAX: Final = 16_384
 """The write-ahead log is copied into the database when it exceeds this many pages (64 MiB), about ten batches."""
 
 Rows = Sequence[tuple[Any, ...]]
@@ -33,13 +35,16 @@ Rows = Sequence[tuple[Any, ...]]
 def write_engine(url: str) -> Engine:
     """Return the follower's engine; it makes an SQLite file that does not exist.
 
+    It keeps its one connection: the page cache stays, and the last connection that closes would copy the whole
+    write-ahead log into the database.
+
     SQLite runs with ``synchronous=NORMAL``: a loss of power may undo the last batches, never tear one. That is right
     for views, which are made again from the blocks; it would not be for blocks.
     """
     parsed = make_url(url)
     if not is_sqlite(parsed):
-        return create_engine(_postgres(parsed), poolclass=NullPool, hide_parameters=True)
-    engine = create_engine(parsed, poolclass=NullPool, hide_parameters=True)
+        return create_engine(_postgres(parsed), pool_size=1, max_overflow=0, hide_parameters=True)
+    engine = create_engine(parsed, pool_size=1, max_overflow=0, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -141,6 +146,15 @@ def rows_by_key(connection: Connection, table: Table, key: Column[str], keys: Se
         condition, parameter = "IN (SELECT value FROM json_each(?))", json.dumps(list(keys))
         return [tuple(row) for row in connection.exec_driver_sql(f"{statement} {condition}", (parameter,))]
     return [tuple(row) for row in connection.exec_driver_sql(f"{statement} = ANY(%s)", (list(keys),))]
+
+
+def rows_for_numbers(connection: Connection, query: str, numbers: Sequence[int]) -> Sequence[AnyRow]:
+    """Return what a query gives for many numbers: in it, ``{numbers}`` stands for a table of them, ``number``."""
+    if connection.dialect.name == "sqlite":
+        table, parameter = "(SELECT value AS number FROM json_each(?))", json.dumps(list(numbers))
+        return connection.exec_driver_sql(query.format(numbers=table), (parameter,)).all()
+    table = "(SELECT unnest(%s::bigint[]) AS number)"
+    return connection.exec_driver_sql(query.format(numbers=table), (list(numbers),)).all()
 
 
 def is_sqlite(url: URL) -> bool:

@@ -7,7 +7,6 @@ from ledger.crypto.keys import thumbprint
 from ledger.log.block import Block
 from ledger.log.group import Recorded
 from ledger.log.replay import Replay, Replayed
-from ledger.model.outcome import Accepted
 from ledger.model.participants import Key, KeyUse, Participant
 from ledger.rules.keys import KeyRevoke, KeyRotate
 from ledger.rules.tables import KEYS, PARTICIPANTS, ledger_of
@@ -44,12 +43,13 @@ class Observer:
         business_date = ledger_of(self._replay.state).business_date
         replayed = self._replay.apply(block)
         is_genesis = block.height == 0
-        has_records = is_genesis or any(recorded.kept.record is not None for recorded in replayed.recorded)
+        # What changes the register leaves a record; payments, of which there are most, need not be looked at.
+        records = [recorded for recorded in replayed.recorded if recorded.kept.record is not None]
         return BlockFacts(
             replayed,
             business_date,
-            participants=tuple(self._changed_participants()) if has_records else (),
-            keys=tuple(self._all_keys() if is_genesis else self._changed_keys(replayed.recorded)),
+            participants=tuple(self._changed_participants()) if is_genesis or records else (),
+            keys=tuple(self._all_keys() if is_genesis else self._changed_keys(records)),
         )
 
     def _changed_participants(self) -> Iterable[tuple[str, Participant]]:
@@ -61,13 +61,8 @@ class Observer:
     def _all_keys(self) -> Iterable[tuple[str, Key]]:
         return self._replay.state.items(KEYS)
 
-    def _changed_keys(self, recorded: Iterable[Recorded]) -> Iterable[tuple[str, Key]]:
-        kids = dict.fromkeys(
-            kid
-            for transaction in recorded
-            if isinstance(transaction.outcome, Accepted)
-            for kid in _kids_changed(transaction)
-        )
+    def _changed_keys(self, records: Iterable[Recorded]) -> Iterable[tuple[str, Key]]:
+        kids = dict.fromkeys(kid for recorded in records for kid in _kids_changed(recorded))
         for kid in kids:
             key = self._replay.state.get(KEYS, kid)
             assert key is not None, "an accepted transaction admits the keys it presents"

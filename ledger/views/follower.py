@@ -20,11 +20,12 @@ from ledger.views.applied import REBUILD, Applied, ViewsFault
 from ledger.views.facts import BlockFacts, Observer
 from ledger.views.writer import ViewsWriter
 
-BLOCKS_PER_BATCH: Final = 32
+BLOCKS_PER_BATCH: Final = 256
 """Most blocks in one transaction: under load the follower catches up by larger batches, not by more commits."""
 
-LEAVES_PER_BATCH: Final = 32_768
-"""A batch is closed when it has so many leaves: about 65,536 statement lines, some tens of megabytes."""
+LEAVES_PER_BATCH: Final = 65_536
+"""A batch is closed when it has so many leaves: eight full bulks, a hundred megabytes, half a second. What is done for
+each account that a batch touches, more than half of the work, is done for the more lines at once."""
 
 SNAPSHOT_EVERY_ENTRIES: Final = 1_000_000
 """Leaves between two snapshots: a restart replays no more than these."""
@@ -32,9 +33,18 @@ SNAPSHOT_EVERY_ENTRIES: Final = 1_000_000
 POLL_INTERVAL_S: Final = 1.0
 """How long the follower sleeps without being woken, in seconds; a lost wake-up costs no more than this."""
 
-GATHER_S: Final = 0.025
-"""Shortest time between two batches, in seconds: under load a batch is then many blocks, and one commit. The first
-block after a pause is applied at once."""
+GATHER_S: Final = 0.2
+"""Time from the start of a batch to the next, in seconds, unless the batch takes longer: under load a batch is then
+many blocks, and one commit. The first block after a pause is applied at once."""
+
+GATHER_URGENT_S: Final = 0.025
+"""The same while somebody waits for a leaf."""
+
+WAKE: Final = b"."
+"""Says that there are new blocks."""
+
+WAKE_URGENT: Final = b"!"
+"""Says also that somebody waits for them."""
 
 _WAKE_BYTES: Final = 65_536
 """Wake-ups read at a time: the capacity of a pipe."""
@@ -76,7 +86,6 @@ class Follower:
         self._snapshot_size = 0
         self._observer: Observer | None = None
         self._has_failed = False
-        self._batch_due_at = 0.0
 
     def open(self) -> Applied:
         """Find out how far the views are and bring a fresh replay there; makes the tables if there are none.
@@ -144,7 +153,8 @@ class Follower:
         """Follow until ``wake`` ends.
 
         Args:
-            wake: each byte, or many at once, says that there are new blocks. Its end says stop.
+            wake: each byte, or many at once, says that there are new blocks; one that is ``WAKE_URGENT``, that
+                somebody waits for them. Its end says stop.
             report: gets one line of JSON at the start and for each batch, ``{"height": ..., "size": ...}``, and
                 ``{"fault": ...}`` before a fault is raised.
             poll_interval_s: how long to wait for a wake-up before looking anyway, in seconds.
@@ -157,13 +167,12 @@ class Follower:
             applied: Applied | None = self.open()
             if on_open is not None:
                 on_open()
+            alarm = _Alarm(wake)
             while True:
                 if applied is not None:
                     _report(report, {"height": applied.height, "size": applied.size})
-                if _has_ended(wake, 0 if applied is not None else poll_interval_s):
+                if not alarm.wait(0 if applied is not None else poll_interval_s):
                     return
-                time.sleep(max(0.0, self._batch_due_at - time.monotonic()))
-                self._batch_due_at = time.monotonic() + GATHER_S
                 applied = self.apply_batch()
         except _FAULTS as error:
             _report(report, {"fault": str(error)})
@@ -211,9 +220,33 @@ def _report(report: BinaryIO, message: dict[str, object]) -> None:
     report.flush()
 
 
-def _has_ended(wake: BinaryIO, timeout_s: float) -> bool:
-    """Wait for a wake-up, at most so long, and take all there are; whether there will be no more."""
-    # Past Python's own buffer, in which a byte could lie unseen by ``select``.
-    descriptor = wake.fileno()
-    readable, _, _ = select.select([descriptor], [], [], timeout_s)
-    return bool(readable) and not os.read(descriptor, _WAKE_BYTES)
+class _Alarm:
+    """The stream of wake-ups, and when the next batch is due."""
+
+    def __init__(self, wake: BinaryIO) -> None:
+        # Past Python's own buffer, in which a byte could lie unseen by ``select``.
+        self._descriptor = wake.fileno()
+        self._batch_at = 0.0
+        """When the last batch began."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a wake-up, at most so long, and then until a batch is due; False if there will be no more."""
+        woken = self._read(timeout_s)
+        if woken is None:
+            return False
+        while (left_s := self._batch_at + _gather_s(woken) - time.monotonic()) > 0:
+            more = self._read(left_s)
+            if more is None:
+                return False
+            woken += more
+        self._batch_at = time.monotonic()
+        return True
+
+    def _read(self, timeout_s: float) -> bytes | None:
+        """All wake-ups there are, none after the timeout; None at the end."""
+        readable, _, _ = select.select([self._descriptor], [], [], timeout_s)
+        return (os.read(self._descriptor, _WAKE_BYTES) or None) if readable else b""
+
+
+def _gather_s(woken: bytes) -> float:
+    return GATHER_URGENT_S if WAKE_URGENT in woken else GATHER_S

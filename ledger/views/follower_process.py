@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from ledger.views.answers import ViewsBehind
+from ledger.views.follower import WAKE, WAKE_URGENT
 
 RESTART_DELAY_FIRST_S: Final = 0.2
 """Pause before the first restart, in seconds; it doubles with each crash in a row."""
@@ -17,8 +18,6 @@ RESTART_DELAY_MAX_S: Final = 30.0
 
 STOP_PATIENCE_S: Final = 10.0
 """How long a follower may take to end its batch when asked to stop, in seconds. Killing it loses nothing."""
-
-_WAKE: Final = b"."
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -90,6 +89,7 @@ class FollowerProcess:
             assert self._loop is not None, "started before"
             waiter = (size, self._loop.create_future())
             self._waiters.append(waiter)
+            self._write_wake(WAKE_URGENT)
             try:
                 await asyncio.wait_for(waiter[1], timeout_s)
             except TimeoutError:
@@ -172,9 +172,12 @@ class FollowerProcess:
 
     def _send_wake(self) -> None:
         self._is_wake_due = False
+        self._write_wake(WAKE)
+
+    def _write_wake(self, wake: bytes) -> None:
         process = self._process
         if process is None or process.returncode is not None or process.stdin is None:
             return
         # One byte that was not taken yet says all that a second one would.
         if not process.stdin.is_closing() and process.stdin.transport.get_write_buffer_size() == 0:
-            process.stdin.write(_WAKE)
+            process.stdin.write(wake)

@@ -31,7 +31,7 @@ from ledger.views.answers import (
 )
 from ledger.views.applied import Applied, read_applied
 from ledger.views.database import read_engine
-from ledger.views.projector import reference_bytes
+from ledger.views.projector import id_key, reference_bytes
 from ledger.views.schema import (
     BLOCKS,
     DAY_SUPPLY,
@@ -50,9 +50,11 @@ DAYS_PER_PAGE_MAX: Final = 1_000
 
 _SEEN_ID_BYTES: Final = 16
 
-_TRANSACTION: Final = select(TRANSACTIONS, BLOCKS.c.time_us, BLOCKS.c.business_date).join(
-    BLOCKS, BLOCKS.c.height == TRANSACTIONS.c.height
-)
+_TRANSACTION: Final = select(
+    *(column for column in TRANSACTIONS.c if column.name in TransactionRow.__struct_fields__),
+    BLOCKS.c.time_us,
+    BLOCKS.c.business_date,
+).join(BLOCKS, BLOCKS.c.height == TRANSACTIONS.c.height)
 
 
 class ViewReader:
@@ -106,7 +108,9 @@ class ViewReader:
 
     def transaction_by_id(self, transaction_id: bytes) -> AsOf[TransactionRow | None]:
         """Return the transaction with an id of 32 bytes, or None."""
-        return self._transaction(TRANSACTIONS.c.transaction_id == transaction_id)
+        return self._transaction(
+            TRANSACTIONS.c.id_key == id_key(transaction_id), TRANSACTIONS.c.transaction_id == transaction_id
+        )
 
     def refusals(self, sequence: int) -> AsOf[tuple[RefusalRow, ...]]:
         """Return the refusals among the leaves of one transaction, named by its first leaf, in order of lines.
@@ -241,6 +245,7 @@ def _transaction_row(row: AnyRow) -> TransactionRow:
     values = dict(row._mapping)
     values["reference"] = reference_of(row.reference)
     values["transaction_id"] = bytes(row.transaction_id)
+    values["code"] = row.code or None
     return TransactionRow(**values)
 
 

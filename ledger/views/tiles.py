@@ -7,13 +7,16 @@ changes; the last one of each level grows.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ledger.crypto.merkle import HASH_BYTES, node_hash
+from ledger.crypto.merkle import HASH_BYTES, BlockProver, node_hash
 
 TILE_HEIGHT: Final = 8
 """Levels of the tree that one tile stands for."""
 
 TILE_WIDTH: Final = 1 << TILE_HEIGHT
 """Hashes of a full tile."""
+
+TILE_BYTES: Final = TILE_WIDTH * HASH_BYTES
+"""Length of a full tile."""
 
 Tile = tuple[int, int, bytes]
 """Level, number, and the hashes side by side."""
@@ -29,37 +32,34 @@ class TileEdge:
         for level, tile in enumerate(self._levels):
             assert len(tile) == HASH_BYTES * (_count(size, level) % TILE_WIDTH), "the partial tiles fit the size"
 
-    def append(self, leaf_hashes: bytes) -> list[Tile]:
-        """Add leaves, 32 bytes each, and return every tile that is new or grew."""
+    def append(self, blocks: Sequence[BlockProver]) -> list[Tile]:
+        """Add consecutive blocks and return every tile that is new or grew.
+
+        Nothing is hashed: the blocks have the nodes they complete.
+        """
         changed: list[Tile] = []
-        grown, level = leaf_hashes, 0
         first = self.size
-        self.size += len(leaf_hashes) // HASH_BYTES
-        while grown:
+        self.size = blocks[-1].after.size
+        level = 0
+        while grown := [node for block in blocks for node in block.completed(level * TILE_HEIGHT)]:
             if level == len(self._levels):
                 self._levels.append(bytearray())
-            grown = self._grow(level, _count(first, level), grown, changed)
+            self._grow(level, _count(first, level) // TILE_WIDTH, grown, changed)
             level += 1
         return changed
 
-    def _grow(self, level: int, count: int, hashes: bytes, changed: list[Tile]) -> bytes:
-        """Add nodes to one level that has ``count`` of them; return the roots of the tiles that became full."""
+    def _grow(self, level: int, number: int, nodes: Sequence[bytes], changed: list[Tile]) -> None:
+        """Add nodes to one level, whose last tile is ``number``."""
         edge = self._levels[level]
-        edge += hashes
-        number = count // TILE_WIDTH
-        roots = []
-        full_bytes = TILE_WIDTH * HASH_BYTES
+        edge += b"".join(nodes)
         start = 0
-        while len(edge) - start >= full_bytes:
-            tile = bytes(edge[start : start + full_bytes])
-            changed.append((level, number, tile))
-            roots.append(perfect_root([tile[at : at + HASH_BYTES] for at in range(0, full_bytes, HASH_BYTES)]))
-            start += full_bytes
+        while len(edge) - start >= TILE_BYTES:
+            changed.append((level, number, bytes(edge[start : start + TILE_BYTES])))
+            start += TILE_BYTES
             number += 1
         del edge[:start]
         if edge:
             changed.append((level, number, bytes(edge)))
-        return b"".join(roots)
 
 
 class TileReader:
@@ -79,7 +79,7 @@ class TileReader:
         width = 1 << rest
         assert len(hashes) >= (place + width) * HASH_BYTES, "the subtree lies wholly in the tree"
         starts = range(place * HASH_BYTES, (place + width) * HASH_BYTES, HASH_BYTES)
-        return perfect_root([hashes[at : at + HASH_BYTES] for at in starts])
+        return _perfect_root([hashes[at : at + HASH_BYTES] for at in starts])
 
     def _hashes(self, level: int, number: int) -> bytes:
         key = (level, number)
@@ -102,8 +102,8 @@ def last_tiles(size: int) -> list[tuple[int, int]]:
     return levels
 
 
-def perfect_root(nodes: list[bytes]) -> bytes:
-    """Return the root above neighbouring nodes, whose number is a power of two."""
+def _perfect_root(nodes: list[bytes]) -> bytes:
+    """The root above neighbouring nodes, whose number is a power of two."""
     while len(nodes) > 1:
         nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]
     return nodes[0]

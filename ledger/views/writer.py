@@ -1,6 +1,6 @@
 """Writing the views: each batch of blocks is one SQL transaction, rows and height applied together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from sqlalchemy import Connection, inspect, select, text
@@ -8,22 +8,24 @@ from sqlalchemy import Connection, inspect, select, text
 from ledger.rules.tables import ASSETS, BALANCES, ledger_of
 from ledger.state import State
 from ledger.units import AccountId, AssetId
+from ledger.views.account_lines import AccountHead, Chained, chain_lines
 from ledger.views.applied import REBUILD, Applied, ViewsFault, insert_applied, lock_applied, move_applied, read_applied
 from ledger.views.database import append_rows, rows_by_key, upsert_rows, write_engine
 from ledger.views.facts import BlockFacts
-from ledger.views.projector import AccountHead, Rows, project, touched_accounts
+from ledger.views.projector import Rows, project
 from ledger.views.schema import (
     ACCOUNT_ANCHORS,
     ACCOUNT_HEADS,
+    ACCOUNT_LINKS,
     APPLIED,
     BLOCKS,
     DAY_SUPPLY,
     DAYS,
+    ENTRY_RUNS,
     KEY_CHANGES,
     METADATA,
     PARTICIPANTS,
     REFUSALS,
-    STATEMENT_LINES,
     SUPPLY,
     TABLE_PREFIX,
     TILES,
@@ -80,24 +82,25 @@ class ViewsWriter:
         before = self._applied
         last = blocks[-1].replayed.block
         assert blocks[0].replayed.block.height == before.height + 1, "blocks are written in order"
-        touched = touched_accounts(blocks)
-        leaf_hashes = b"".join(facts.replayed.block.leaf_hashes for facts in blocks)
         contra = {asset.contra: asset.asset for _, asset in state.items(ASSETS)}
+        rows = project(blocks, contra=contra)
         with self._engine.begin() as connection:
             lock_applied(connection, before)
-            heads = self._read_heads(connection, touched)
-            rows = project(blocks, heads=heads, statement_rows=before.statement_rows, contra=contra)
-            _check_balances(rows, state)
-            applied = before.after(
-                last, ledger_of(state).business_date, before.statement_rows + len(rows.statement_lines)
+            chained = chain_lines(
+                rows.lines,
+                heads=self._read_heads(connection, rows.lines.keys()),
+                contra=contra,
             )
+            _check_balances(chained, state)
+            applied = before.after(last, ledger_of(state).business_date)
             move_applied(connection, applied)
             _write_rows(connection, rows)
+            _write_chained(connection, chained)
             _write_supply(connection, rows, new_assets=set(contra.values()) - self._assets)
-            upsert_rows(connection, TILES, self._edge.append(leaf_hashes))
+            upsert_rows(connection, TILES, self._edge.append([facts.replayed.prover for facts in blocks]))
         self._applied = applied
         self._assets = set(contra.values())
-        self._remember(rows.heads)
+        self._remember(chained.heads)
         return applied
 
     def close(self) -> None:
@@ -122,15 +125,13 @@ class ViewsWriter:
         self._heads, self._assets = {}, set()
         return applied
 
-    def _read_heads(self, connection: Connection, touched: set[AccountId]) -> dict[AccountId, AccountHead]:
-        """The newest line of each touched account that has one, from memory or the table."""
-        known = self._heads
-        heads = {account: known[account] for account in touched if account in known}
+    def _read_heads(self, connection: Connection, accounts: Set[AccountId]) -> Mapping[AccountId, AccountHead]:
+        """The heads of those accounts that have one, and of others: what is in memory, and the rest from the table."""
         # In the order of the key, neighbours are found on the same page.
-        missing = sorted(touched - heads.keys())
-        for account, row, number, balance in rows_by_key(connection, ACCOUNT_HEADS, ACCOUNT_HEADS.c.account, missing):
-            heads[account] = (row, number, balance)
-        return heads
+        missing = sorted(account for account in accounts if account not in self._heads)
+        for row in rows_by_key(connection, ACCOUNT_HEADS, ACCOUNT_HEADS.c.account, missing):
+            self._heads[row[0]] = row
+        return self._heads
 
     def _remember(self, heads: dict[AccountId, AccountHead]) -> None:
         if len(self._heads) > HEADS_IN_MEMORY:
@@ -138,10 +139,11 @@ class ViewsWriter:
         self._heads.update(heads)
 
 
-def _check_balances(rows: Rows, state: State) -> None:
+def _check_balances(chained: Chained, state: State) -> None:
     """The balance after each account's newest line must be the one the rules decided with."""
-    for account, (_, _, balance) in rows.heads.items():
-        expected = state.get(BALANCES, account) or 0
+    balances = state.get_many(BALANCES, chained.heads.keys())
+    for account, head in chained.heads.items():
+        balance, expected = head[2], balances.get(account, 0)
         if balance != expected:
             raise ViewsFault(f"account {account} holds {expected}, its statement says {balance}; {REBUILD}")
 
@@ -149,13 +151,17 @@ def _check_balances(rows: Rows, state: State) -> None:
 def _write_rows(connection: Connection, rows: Rows) -> None:
     append_rows(connection, BLOCKS, rows.blocks)
     append_rows(connection, TRANSACTIONS, rows.transactions)
-    append_rows(connection, STATEMENT_LINES, rows.statement_lines)
-    append_rows(connection, ACCOUNT_ANCHORS, rows.anchors)
+    append_rows(connection, ENTRY_RUNS, rows.entry_runs)
     append_rows(connection, REFUSALS, rows.refusals)
     append_rows(connection, KEY_CHANGES, rows.keys)
     append_rows(connection, DAYS, rows.days)
     upsert_rows(connection, PARTICIPANTS, list(rows.participants.values()))
-    upsert_rows(connection, ACCOUNT_HEADS, [(account, *head) for account, head in sorted(rows.heads.items())])
+
+
+def _write_chained(connection: Connection, chained: Chained) -> None:
+    append_rows(connection, ACCOUNT_LINKS, chained.links)
+    append_rows(connection, ACCOUNT_ANCHORS, chained.anchors)
+    upsert_rows(connection, ACCOUNT_HEADS, list(chained.heads.values()))
 
 
 def _write_supply(connection: Connection, rows: Rows, *, new_assets: set[AssetId]) -> None:

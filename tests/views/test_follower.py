@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import event, inspect
 from ledger.log.block import Block
 from ledger.log.replay import Replay, ReplayFault
 from ledger.model.accounts import iban
+from ledger.model.outcome import Refused
 from ledger.views import follower as follower_module
 from ledger.views import writer as writer_module
 from ledger.views.applied import ViewsFault
@@ -174,9 +175,12 @@ def test_readers_never_see_a_size_without_all_its_rows(
     for block, recorded in zip(chain.blocks, chain.recorded, strict=True):
         for transaction in recorded:
             outcome = transaction.outcome
-            refused = getattr(outcome, "refused_lines", {})
-            for number, entry in enumerate(getattr(outcome, "entries", ())):
-                lines += number not in refused and any(posting.account == BANK_OWN for posting in entry.postings)
+            if isinstance(outcome, Refused):
+                continue
+            for number, entry in enumerate(outcome.all_entries()):
+                lines += number not in outcome.refused_lines and any(
+                    posting.account == BANK_OWN for posting in entry.postings
+                )
         line_counts[block.size] = lines
     monkeypatch.setattr(follower_module, "BLOCKS_PER_BATCH", 1)
     follower = new_follower()
@@ -235,17 +239,24 @@ def test_views_of_another_log_are_refused(
     chain.pilot()
     new_follower().catch_up()
     other = Chain(tmp_path / "other")
-    options: dict[str, Any] = {"database_url": views_url, "snapshots": tmp_path / "snapshots"}
+
+    def open_follower(replay: Replay) -> None:
+        with (
+            closing(other.reader()) as reader,
+            closing(Follower(reader, replay, database_url=views_url, snapshots=tmp_path / "snapshots")) as follower,
+        ):
+            follower.open()
+
     with pytest.raises(ViewsFault, match="the views are at block 3, which the log does not have; rebuild"):
-        Follower(other.reader(), other.replay(), **options).open()
+        open_follower(other.replay())
     other.block(other.admit("bank-x", "777"))
     other.block(other.admit("bank-y", "778"))
     other.block(other.admit("bank-z", "779"))
     with pytest.raises(ViewsFault, match="the views are of another log, block 3 differs; rebuild"):
-        Follower(other.reader(), other.replay(), **options).open()
+        open_follower(other.replay())
     stranger = Replay(genesis_document(cap_per_day=1), {1: CORE_RULEBOOK})
     with pytest.raises(ViewsFault, match="expected views of network test:"):
-        Follower(other.reader(), stranger, **options).open()
+        open_follower(stranger)
     other.store.close()
 
 

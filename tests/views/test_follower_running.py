@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+import pytest
 
 from ledger.log.group import UnknownRulebook
 from ledger.log.replay import ReplayFault
-from ledger.views.follower import Follower
+from ledger.views import follower as follower_module
+from ledger.views.follower import WAKE, WAKE_URGENT, Follower
 from ledger.views.queries import ViewReader
 from tests.views.chain import BANK_OWN, WALLET_1, Chain, random_blocks
 from tests.views.comparing import Altered
@@ -78,6 +80,25 @@ def test_a_running_follower_reports_what_it_applied(chain: Chain, new_follower: 
         running.wake.write(b"...")
         while running.report()["height"] < chain.position.height:
             pass
+    running.end()
+    assert running.failure is None
+
+
+def test_under_load_a_batch_waits_for_more_blocks_unless_somebody_waits_for_it(
+    chain: Chain, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "GATHER_S", 3600)
+    monkeypatch.setattr(follower_module, "GATHER_URGENT_S", 0)
+    running = Running(new_follower(), poll_interval_s=3600)
+    assert running.report() == {"height": -1, "size": 0}
+    assert running.report()["height"] == 0, "the first batch is made at once"
+    chain.pilot()
+    running.wake.write(WAKE)
+    random_blocks(chain, 2)
+    running.wake.write(WAKE_URGENT)
+    assert running.report()["height"] >= 3
+    chain.block(chain.pay(BANK_OWN, WALLET_1, 1))
+    running.wake.write(WAKE)
     running.end()
     assert running.failure is None
 

@@ -1,10 +1,12 @@
 """Statements are what anyone would fold from the journal, page by page."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 
 from ledger.model.assets import TENGE
 from ledger.model.journal import Posting, Side
@@ -20,7 +22,7 @@ from ledger.views.answers import (
 from ledger.views.database import write_engine
 from ledger.views.follower import Follower
 from ledger.views.queries import ViewReader
-from ledger.views.schema import LINES_PER_ANCHOR, STATEMENT_LINES
+from ledger.views.schema import ACCOUNT_LINKS, BLOCKS, ENTRY_RUNS, LINES_PER_ANCHOR, LINES_PER_LINK, TRANSACTIONS
 from tests.book import CONTRA_ACCOUNT
 from tests.views.chain import BANK_OWN, WALLET_1, WALLET_2, Chain, random_blocks
 
@@ -155,17 +157,18 @@ def test_the_page_after_the_last_line_is_empty(
 ) -> None:
     chain.pilot()
     new_follower().catch_up()
-    # Lines 1 of the contra account and of the bank's own are rows 1 and 2, in the order of the postings.
-    for account, row in ((CONTRA_ACCOUNT, 1), (BANK_OWN, 2)):
+    for account in (CONTRA_ACCOUNT, BANK_OWN):
         for is_oldest_first in (False, True):
-            page = views.statement(account, cursor=row, is_oldest_first=is_oldest_first).value
+            page = views.statement(account, cursor=1, is_oldest_first=is_oldest_first).value
             assert (page.lines, page.next_cursor) == ((), None)
 
 
-def test_a_cursor_of_another_account_is_refused(chain: Chain, new_follower: NewFollower, views: ViewReader) -> None:
+def test_a_cursor_beyond_the_lines_of_an_account_is_refused(
+    chain: Chain, new_follower: NewFollower, views: ViewReader
+) -> None:
     chain.pilot()
     new_follower().catch_up()
-    for account, cursor in ((WALLET_1, 1), (BANK_OWN, 1), (BANK_OWN, 99)):
+    for account, cursor in ((WALLET_1, 1), (BANK_OWN, 0), (BANK_OWN, 2), (BANK_OWN, 99)):
         with pytest.raises(UnknownCursor, match=f"expected a cursor of account {account}, got {cursor}"):
             views.statement(account, cursor=cursor)
 
@@ -183,23 +186,104 @@ def test_a_page_reads_only_its_own_lines(
     chain: Chain, new_follower: NewFollower, views: ViewReader, views_url: str
 ) -> None:
     chain.pilot()
-    for _ in range(3):
-        chain.block(chain.bulk([(BANK_OWN, WALLET_1, 1)] * 300))
+    blocks = [chain.block(chain.bulk([(BANK_OWN, WALLET_1, 1)] * 300)) for _ in range(3)]
     new_follower().catch_up()
     newest = views.statement(WALLET_1, limit=10)
     middle = views.statement(WALLET_1, cursor=newest.value.next_cursor, limit=10)
     tenth = views.statement(WALLET_1, limit=10, is_oldest_first=True)
     oldest = views.statement(WALLET_1, cursor=tenth.value.next_cursor, limit=10, is_oldest_first=True)
-    # All other lines can be gone: nothing but the page, its cursor, and the way from the next anchor is read.
+    # All else can be gone: nothing but the page, the rest of its links, and the way from the next anchor is read.
     engine = write_engine(views_url)
-    line = STATEMENT_LINES.c
+    number, first = ACCOUNT_LINKS.c.number, ENTRY_RUNS.c.sequence
+    page_or_anchor = number.between(11, LINES_PER_ANCHOR + LINES_PER_LINK) | (number > 880)
+    run_of_page = first.between(blocks[0].first_sequence, blocks[0].first_sequence + 20) | (
+        first > blocks[2].first_sequence + 240
+    )
     with engine.begin() as connection:
-        connection.execute(delete(STATEMENT_LINES).where(line.account != WALLET_1))
-        connection.execute(delete(STATEMENT_LINES).where(line.number > LINES_PER_ANCHOR, line.number < 881))
-        connection.execute(delete(STATEMENT_LINES).where(line.number < 10))
+        connection.execute(delete(ACCOUNT_LINKS).where(~page_or_anchor))
+        connection.execute(delete(ENTRY_RUNS).where(~run_of_page))
+        for table in (TRANSACTIONS, BLOCKS):
+            connection.execute(delete(table).where(table.c.height.not_in((blocks[0].height, blocks[2].height))))
     engine.dispose()
     assert views.statement(WALLET_1, limit=10) == newest
     assert views.statement(WALLET_1, cursor=newest.value.next_cursor, limit=10) == middle
     cursor = tenth.value.next_cursor
     assert views.statement(WALLET_1, cursor=cursor, limit=10, is_oldest_first=True) == oldest
     assert [line.number for line in oldest.value.lines] == list(range(11, 21))
+
+
+def test_a_page_costs_the_same_however_long_the_statement(
+    chain: Chain, new_follower: NewFollower, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'counted.db'}"
+    follower = Follower(chain.reader(), chain.replay(), database_url=url, snapshots=tmp_path / "no-snapshots")
+    views = ViewReader(url)
+    chain.pilot()
+
+    def costs() -> list[int]:
+        """Steps of SQLite's virtual machine for a page at the end, before it, in the middle, at the start."""
+        line_count = views.statement(WALLET_1, limit=1).value.line_count
+        pages = [(None, False), (line_count - 20, False), (line_count // 2, False), (line_count // 2, True), (1, True)]
+        steps = []
+        for cursor, is_oldest_first in pages:
+            counter.steps = 0
+            views.statement(WALLET_1, cursor=cursor, limit=40, is_oldest_first=is_oldest_first)
+            steps.append(counter.steps)
+        return steps
+
+    counter = StepCounter(views)
+    growing = []
+    for payments in (320, 2 * LINES_PER_ANCHOR, 10 * LINES_PER_ANCHOR):
+        chain.block(chain.bulk([(BANK_OWN, WALLET_1, 1), (BANK_OWN, WALLET_2, 1)] * payments))
+        follower.catch_up()
+        growing.append(costs())
+    assert min(growing[0]) > 40
+    # The way from an anchor differs by its links, at most fifteen of them.
+    for short, long in zip(growing[0], growing[2], strict=True):
+        assert long < 1.5 * short, growing
+    views.close()
+    follower.close()
+
+
+class StepCounter:
+    """Counts the steps of SQLite's virtual machine on every connection of a reader."""
+
+    def __init__(self, views: ViewReader) -> None:
+        self.steps = 0
+
+        @event.listens_for(views._engine, "connect")
+        def _count(connection: sqlite3.Connection, _record: object) -> None:
+            connection.set_progress_handler(self._step, 1)
+
+    def _step(self) -> int:
+        self.steps += 1
+        return 0
+
+
+def test_entries_of_every_form_stand_in_one_statement(
+    chain: Chain, new_follower: NewFollower, views: ViewReader
+) -> None:
+    """More lines than a link, of payments, bulks with refused lines, and entries of many legs."""
+    chain.pilot()
+    for _ in range(7):
+        legs = ((BANK_OWN, 9, Side.DEBIT), (WALLET_1, 4, Side.CREDIT), (WALLET_2, 5, Side.CREDIT))
+        entry = transfers.JournalEntry(
+            postings=tuple(
+                Posting(account=account, asset=TENGE, amount=amount, side=side) for account, amount, side in legs
+            )
+        )
+        lines = [(WALLET_1, WALLET_2, 1), (WALLET_1, BANK_OWN, 10**9), (WALLET_2, WALLET_1, 2)]
+        chain.block(
+            chain.pay(BANK_OWN, WALLET_1, 3),
+            chain.signed("journal_entry", entry, by="bank-a"),
+            chain.bulk(lines),
+            chain.pay(WALLET_1, BANK_OWN, 10**9),
+        )
+    new_follower().catch_up()
+    expected = fold(chain)
+    for account in (BANK_OWN, WALLET_1, WALLET_2):
+        assert [
+            as_naive(account, line) for line in all_pages(views, account, limit=5, is_oldest_first=True)
+        ] == expected[account]
+    labels = [line.label for line in all_pages(views, WALLET_1, limit=100, is_oldest_first=True)]
+    assert labels == [None, None, "L0", "L2"] * 7

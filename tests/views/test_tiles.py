@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.crypto import merkle
-from ledger.crypto.merkle import CompactRange
+from ledger.crypto.merkle import BlockProver, CompactRange
 from ledger.views.tiles import TILE_WIDTH, TileEdge, TileReader, last_tiles
 
 LEAVES = [sha256(number.to_bytes(4, "big")).digest() for number in range(3 * TILE_WIDTH**2 // 2)]
@@ -17,10 +17,19 @@ SIZES = (0, 1, 2, 3, 255, 256, 257, 511, 512, 600, 65_535, 65_536, 65_537, 65_90
 def tiles_of(size: int, *, step: int) -> dict[tuple[int, int], bytes]:
     edge = TileEdge()
     tiles: dict[tuple[int, int], bytes] = {}
-    for start in range(0, size, step):
-        for level, number, hashes in edge.append(b"".join(LEAVES[start : min(start + step, size)])):
+    for block in blocks_of(0, size, step):
+        for level, number, hashes in edge.append([block]):
             tiles[level, number] = hashes
     return tiles
+
+
+def blocks_of(start: int, end: int, step: int) -> list[BlockProver]:
+    tree = CompactRange().append_many(LEAVES[:start])
+    blocks = []
+    for first in range(start, end, step):
+        blocks.append(BlockProver(tree, LEAVES[first : min(first + step, end)]))
+        tree = blocks[-1].after
+    return blocks
 
 
 def test_root_of_every_size_below_the_edge_is_that_of_the_tree() -> None:
@@ -39,7 +48,7 @@ def test_an_edge_goes_on_from_stored_tiles() -> None:
     for size in SIZES:
         tiles = tiles_of(size, step=100_000)
         edge = TileEdge(size, [tiles.get(place, b"") for place in last_tiles(size)])
-        for level, number, hashes in edge.append(b"".join(LEAVES[size : size + 700])):
+        for level, number, hashes in edge.append(blocks_of(size, size + 700, 300)):
             tiles[level, number] = hashes
         assert tiles == tiles_of(size + 700, step=100_000)
 

@@ -235,7 +235,7 @@ def test_views_of_another_version_are_refused(
     with engine.begin() as connection:
         connection.execute(APPLIED.update().values(schema_version=99))
     engine.dispose()
-    with pytest.raises(ViewsFault, match="expected views of version 2, got version 99; rebuild the views"):
+    with pytest.raises(ViewsFault, match="expected views of version 3, got version 99; rebuild the views"):
         views.applied()
     with pytest.raises(ViewsFault, match="got version 99"):
         new_follower().catch_up()

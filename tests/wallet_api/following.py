@@ -10,6 +10,7 @@ import msgspec
 
 from ledger.config import Settings
 from ledger.views.answers import ViewsBehind
+from ledger.views.follower import WAKE, WAKE_URGENT
 from wallet_api.follow import make_follower
 
 
@@ -55,11 +56,13 @@ class FollowerThread:
         pass
 
     def wake(self) -> None:
-        os.write(self._wake_in, b".")
+        os.write(self._wake_in, WAKE)
 
     async def wait_for(self, size: int, timeout_s: float) -> None:
         def wait() -> bool:
             with self._reported:
+                if self.fault is None:
+                    os.write(self._wake_in, WAKE_URGENT)
                 return self._reported.wait_for(lambda: self.size >= size, timeout_s)
 
         if not await asyncio.to_thread(wait):
