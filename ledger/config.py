@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     """Port to listen on; 0 lets the system choose one."""
     trusted_proxies: str = ""
     """Addresses, divided by commas, whose `X-Forwarded-For` is believed; empty: nobody's."""
+    openers: Annotated[int, Field(ge=0, le=64)] = 1
+    """Processes that check signatures beside the node; with 0 it does so in threads of its own."""
     connections_max: Annotated[int, Field(ge=16)] = 4_096
     """Connections open at once; further ones are closed at once. Fewer where the system grants too few descriptors."""
     head_within_s: Annotated[float, Field(gt=0, le=600)] = 10.0

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -56,35 +58,49 @@ def problem_answer(problem: Problem) -> Response:
     )
 
 
-async def send_bytes(
-    send: Send, status: int, media_type: bytes, content: bytes, headers: Mapping[str, str] | None = None
-) -> None:
-    """Send a whole answer, without a response object: the submission route's way."""
-    own = [(name.encode(), value.encode()) for name, value in headers.items()] if headers else []
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", media_type),
-                (b"content-length", b"%d" % len(content)),
-                NO_STORE,
-                *own,
-                *SECURITY_HEADERS,
-            ],
-        }
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer, without a response object: the submission route's way."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    """In the order they are sent."""
+    content: bytes
+
+    async def send(self, send: Send) -> None:
+        """Send it through the server."""
+        await send({"type": "http.response.start", "status": self.status, "headers": list(self.headers)})
+        await send({"type": "http.response.body", "body": self.content})
+
+    def to_bytes(self, *, keeps_alive: bool) -> bytes:
+        """Return it as HTTP/1.1, the same bytes that the server would write."""
+        lines = [b"HTTP/1.1 %d %b" % (self.status, HTTPStatus(self.status).phrase.encode())]
+        lines += [b"%b: %b" % header for header in self.headers]
+        if not keeps_alive:
+            lines.append(b"connection: close")
+        return b"\r\n".join((*lines, b"", self.content))
+
+
+def reply(status: int, media_type: bytes, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    """Return a whole answer with the headers every answer carries."""
+    own = ((name.encode(), value.encode()) for name, value in (headers or {}).items())
+    return Reply(
+        status,
+        (
+            (b"content-type", media_type),
+            (b"content-length", b"%d" % len(content)),
+            NO_STORE,
+            *own,
+            *SECURITY_HEADERS,
+        ),
+        content,
     )
-    await send({"type": "http.response.body", "body": content})
 
 
-async def send_problem(send: Send, problem: Problem) -> None:
-    """Send a problem, without a response object."""
-    await send_bytes(
-        send,
-        problem.type.status,
-        problems.MEDIA_TYPE.encode(),
-        problems.document(problem),
-        problems.headers(problem),
+def problem_reply(problem: Problem) -> Reply:
+    """Return a problem as a whole answer."""
+    return reply(
+        problem.type.status, problems.MEDIA_TYPE.encode(), problems.document(problem), problems.headers(problem)
     )
 
 

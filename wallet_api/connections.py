@@ -13,6 +13,8 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ledger.log.answers import ANSWER_WAIT_MAX_S
+
 CONNECTIONS_MIN: Final = 16
 """Connections that a node takes however few descriptors there are."""
 
@@ -62,6 +64,11 @@ class BoundedProtocol(HttpToolsProtocol):
     """Of the server; set by ``bounded``."""
     owes_head_since: float | None = None
     """In the event loop's time; None while no head is awaited: in a request, and between two of them."""
+    waits_since: float | None = None
+    """In the event loop's time; None while no answer of the sequencer is awaited outside of a task."""
+
+    idle_since: float | None = None
+    """In the event loop's time; None unless the last answer went out without the server's own timer being set."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or close it where there are enough."""
@@ -85,19 +92,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self.owes_head_since = None
         super().on_headers_complete()
 
-
-def bounded(connections_max: int) -> type[BoundedProtocol]:
-    """Return the protocol of a server that takes so many connections."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"connections_max": connections_max})
+    def give_up(self) -> None:
+        """Tell whoever has waited too long for the sequencer."""
 
 
 async def close_the_silent(server: uvicorn.Server, within_s: float) -> None:
-    """For as long as the server runs, close connections that owe the head of a request for longer than allowed."""
+    """For as long as the server runs, close connections that owe the head of a request for longer than allowed.
+
+    The same look tells those who wait too long for an answer so, and closes connections that have been idle for long.
+    """
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(within_s / SWEEPS_PER_LIMIT)
-        oldest = loop.time() - within_s
+        now = loop.time()
         connections: set[Any] = server.server_state.connections
         for connection in tuple(connections):
-            if connection.owes_head_since is not None and connection.owes_head_since <= oldest:
+            if connection.owes_head_since is not None and connection.owes_head_since <= now - within_s:
                 connection.transport.abort()
+            elif connection.waits_since is not None and connection.waits_since <= now - ANSWER_WAIT_MAX_S:
+                connection.give_up()
+            elif connection.idle_since is not None and connection.idle_since <= now - connection.timeout_keep_alive:
+                connection.transport.close()

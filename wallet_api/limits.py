@@ -107,7 +107,7 @@ async def read_body(receive: Receive, *, declared: bytes | None, bytes_max: int,
             raise Problem("request_invalid", "header Content-Length: expected a decimal number")
         # A number of more digits than the limit has is larger, and never read as a number.
         if len(declared) > len(str(bytes_max)) or int(declared) > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Disconnected
@@ -115,7 +115,7 @@ async def read_body(receive: Receive, *, declared: bytes | None, bytes_max: int,
     if message.get("more_body", False):
         body = await _read_on(receive, body, bytes_max, within_s)
     if len(body) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     return body
 
 
@@ -137,7 +137,8 @@ async def _read_on(receive: Receive, first: bytes, bytes_max: int, within_s: flo
     return b"".join(parts)
 
 
-def _too_large(bytes_max: int) -> Problem:
+def too_large(bytes_max: int) -> Problem:
+    """Return the problem of a body that is too long."""
     return Problem(
         "body_too_large",
         f"expected at most {bytes_max} bytes",

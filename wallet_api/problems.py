@@ -66,12 +66,17 @@ class Problem(Exception):
         """
         super().__init__(f"{code}: {detail}")
         self.type = PROBLEMS[code]
-        self.instance = f"urn:uuid:{uuid.uuid4()}"
+        self.instance = new_instance()
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.receipt = receipt
         self.members = members or {}
         self.headers = headers or {}
+
+
+def new_instance() -> str:
+    """Return a name for one occurrence of a problem."""
+    return f"urn:uuid:{uuid.uuid4()}"
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ import uvicorn
 from ledger.config import Settings
 from wallet_api.app import create_app_from, running_node
 from wallet_api.collector import settle_collector
-from wallet_api.connections import bounded, close_the_silent, places
+from wallet_api.connections import close_the_silent, places
+from wallet_api.express import express
 from wallet_api.parts import Parts
 
 ENDED: Final = 0
@@ -26,6 +28,10 @@ FAILED: Final = 1
 
 KEEP_ALIVE_S: Final = 75
 """How long an idle connection stays open, in seconds: longer than most proxies keep theirs."""
+
+SWITCH_INTERVAL_S: Final = 0.000_5
+"""How long one thread may keep the interpreter from another that waits for it, in seconds; the usual five milliseconds
+are longer than a block takes. A node that turns away a flood would hardly come to decide anything."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +52,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
     """
     with running_node(settings) as parts:
         settle_collector()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         room = places(settings.connections_max)
         server = _Server(
             uvicorn.Config(
@@ -53,7 +60,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str, Parts], None] | None =
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http=bounded(room.open),
+                http=express(room.open, parts),
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -14,7 +14,7 @@ import binascii
 import re
 from functools import lru_cache
 from types import UnionType
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
 import msgspec
 from msgspec import inspect
@@ -39,10 +39,17 @@ has no combining character, so every text is in Unicode normalisation form C, wh
 _FORBIDDEN_CHARACTER: Final = re.compile(rf"[^\\{_PLAIN}]")
 _DOCUMENT: Final = re.compile(rf'(?:[{_PLAIN}]++|\\["\\])*+')
 
+_PLAIN_ASCII: Final = bytes(code for code in range(0x20, 0x7F) if code != ord("\\"))
+"""The permitted characters of one byte, without the backslash."""
+
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _TREE_DECODER: Final = msgspec.json.Decoder()
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_PADDING: Final = (b"", b"===", b"==", b"=")
+"""By the characters beyond whole groups of four."""
+_LAST_CHARACTERS: Final = ("", "", "AQgw", "AEIMQUYcgkosw048")
+"""Those that leave the unused bits zero: four of them where two characters are over, two where three are."""
 _FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
 
 
@@ -75,28 +82,52 @@ def decode(data: bytes, type: Any) -> Any:
     Raises:
         NotCanonical: one of the three failed; the message has the field path (`$.body.amount`) or the byte.
     """
-    _check_document(data)
-    decoder, is_closed = _decoder(type)
-    try:
-        value = decoder.decode(data)
-        encoded = _ENCODER.encode(value)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise NotCanonical(_with_place(str(error))) from error
-    if encoded != data:
-        raise NotCanonical(_first_difference(expected=encoded, got=data))
-    if not is_closed or b"null" in data:
-        _check_tree(data)
-    return value
+    return reader_of(type).decode(data)
+
+
+class Reader(Generic[T]):
+    """Reads the canonical form of one type; made once where many values of it are read."""
+
+    __slots__ = ("_decoder", "_is_closed")
+
+    def __init__(self, type: object) -> None:
+        """Describe the type; not in several threads at once (see `prepare`)."""
+        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(type)
+        self._is_closed = _is_closed(inspect.type_info(type), set())
+
+    def decode_again(self, data: bytes) -> T:
+        """Return the value of bytes that `decode` has taken before, be it in another process."""
+        return self._decoder.decode(data)
+
+    def decode(self, data: bytes) -> T:
+        """Return the value that `data` is the canonical form of. Raises as the function `decode`."""
+        _check_document(data)
+        try:
+            value = self._decoder.decode(data)
+            encoded = _ENCODER.encode(value)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise NotCanonical(_with_place(str(error))) from error
+        if encoded != data:
+            raise NotCanonical(_first_difference(expected=encoded, got=data))
+        if not self._is_closed or b"null" in data:
+            _check_tree(data)
+        return value
+
+
+@lru_cache(maxsize=1024)
+def reader_of(type: object) -> Reader[Any]:
+    """Return the reader of a type, for those who read many values of it: to find it costs more than to use it."""
+    return Reader(type)
 
 
 def prepare(type: object) -> None:
-    """Make the decoder of a type now, for `decode` to find.
+    """Make the reader of a type now, for `decode` to find.
 
     To be called while the program is loaded, for each type that several threads decode: `msgspec` describes a
     struct type when it is first needed, and a second thread that meets the description half made ends the process
     with a segmentation fault.
     """
-    _decoder(type)
+    reader_of(type)
 
 
 def check_text(text: str) -> None:
@@ -142,11 +173,11 @@ def b64url_decode(text: str, *, length: int | None = None) -> bytes:
     remainder = len(text) % 4
     try:
         ascii_text = text.encode("ascii").translate(_FROM_URL)
-        data = binascii.a2b_base64(ascii_text + b"=" * (-remainder % 4), strict_mode=True)
+        data = binascii.a2b_base64(ascii_text + _PADDING[remainder], strict_mode=True)
     except ValueError as error:
         raise NotCanonical("expected base64url text without padding") from error
     # Only the last, incomplete group can hold bits that stand for nothing, so only it can have two spellings.
-    if remainder and b64url(data[-(remainder - 1) :]) != text[-remainder:]:
+    if remainder and text[-1] not in _LAST_CHARACTERS[remainder]:
         raise NotCanonical("expected base64url text whose unused last bits are zero")
     if length is not None and len(data) != length:
         raise NotCanonical(f"expected base64url text of {length} bytes, got {len(data)} bytes")
@@ -155,6 +186,8 @@ def b64url_decode(text: str, *, length: int | None = None) -> bytes:
 
 def _check_document(data: bytes) -> None:
     """Refuse bytes that are not UTF-8, characters that are not permitted, and escapes nobody needs."""
+    if not data.translate(None, _PLAIN_ASCII):
+        return
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -170,12 +203,6 @@ def _forbidden(text: str, position: int) -> str:
     if text[position] == "\\":
         return f'expected only the escapes \\" and \\\\, got another one at character {position}'
     return f"expected a permitted character, got U+{ord(text[position]):04X} at character {position}"
-
-
-@lru_cache(maxsize=1024)
-def _decoder(type: object) -> tuple[msgspec.json.Decoder[Any], bool]:
-    """Return the decoder of a type, and whether the type is closed (see `_is_closed`)."""
-    return msgspec.json.Decoder(type), _is_closed(inspect.type_info(type), set())
 
 
 def _is_closed(info: inspect.Type, seen: set[type]) -> bool:

@@ -6,7 +6,6 @@ order; white space between them is allowed, for a JWS is an envelope and only wh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -53,8 +52,7 @@ class InvalidJws(ValueError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """One signature and the header it covers."""
 
     kid: str
@@ -65,21 +63,20 @@ class Signature:
     """64 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Jws:
+class Jws(msgspec.Struct, frozen=True):
     """A payload and the signatures over it, in the order they came; nothing is verified yet."""
 
     payload: bytes
     """The signed bytes."""
     signatures: tuple[Signature, ...]
     """One to `SIGNATURES_MAX`, each with another `kid`."""
-    payload_b64: bytes = field(default=b"", repr=False, compare=False)
+    payload_b64: bytes = b""
     """The payload's base64url text, kept so that a large payload is encoded once; this module fills it in."""
 
     def __post_init__(self) -> None:
         """Encode the payload, unless that was done before."""
         if not self.payload_b64:
-            object.__setattr__(self, "payload_b64", b64url_bytes(self.payload))
+            msgspec.structs.force_setattr(self, "payload_b64", b64url_bytes(self.payload))
 
 
 class _SignatureMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,7 +121,7 @@ def parse(raw: bytes, *, typ: str) -> Jws:
         raise InvalidJws("jws_signature_count", f"expected 1 to {SIGNATURES_MAX} signatures, got {count}")
     _check_quotes(raw, _GENERAL_QUOTES + _SIGNATURE_QUOTES * count, "jws_malformed")
     signatures = tuple(_signature(each.protected, each.signature, typ) for each in members.signatures)
-    if len({signature.kid for signature in signatures}) != count:
+    if count > 1 and len({signature.kid for signature in signatures}) != count:
         raise InvalidJws("jws_duplicate_key", "expected each key to sign once")
     return _jws(members.payload, signatures)
 

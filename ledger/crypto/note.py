@@ -146,9 +146,19 @@ def verify_checkpoint(text: str, *, origin: str, key: PublicKey) -> Checkpoint:
 
 def format_proof(proof: TlogProof) -> str:
     """Return the proof as text, for a file of its own."""
-    extra = [] if proof.extra is None else [f"extra {_base64(proof.extra)}"]
-    path = [_base64(sibling) for sibling in proof.path]
-    return "\n".join([_PROOF_TITLE, *extra, f"index {proof.index}", *path, "", proof.checkpoint_text])
+    path = "".join(path_line(sibling) for sibling in proof.path)
+    return join_proof(proof.index, path, proof.checkpoint_text, extra=proof.extra)
+
+
+def path_line(sibling: bytes) -> str:
+    """Return the line of a proof that names one hash of its path, with its newline."""
+    return _base64(sibling) + "\n"
+
+
+def join_proof(index: int, path_lines: str, checkpoint_text: str, *, extra: bytes | None = None) -> str:
+    """Return a proof as text, given the lines of its path: neighbours in a tree share most of them."""
+    extra_line = "" if extra is None else f"extra {_base64(extra)}\n"
+    return f"{_PROOF_TITLE}\n{extra_line}index {index}\n{path_lines}\n{checkpoint_text}"
 
 
 def parse_proof(text: str) -> TlogProof:

@@ -1,7 +1,7 @@
 """What travels back from the sequencer to whoever submitted: across threads, on the event loop that asked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +13,10 @@ from ledger.rules.rulebook import Rulebook
 
 RETRY_AFTER_S: Final = 1
 """What a sender is told to wait when there is no answer now, in seconds."""
+
+ANSWER_WAIT_MAX_S: Final = 30.0
+"""Longest wait of a sender, in seconds. Above what a store takes to fail and to be asked again, below what clients
+and proxies bear; beyond it the store hangs, and the sender must hear that the outcome is unknown."""
 
 
 class Unavailable(Exception):
@@ -50,11 +54,26 @@ class Job:
 
     raw: bytes
     loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Answer]"
+    respond: Callable[[Answer], None]
+    """Called on the loop, once. It must not fail: others are answered after it."""
+    is_answered: bool = field(default=False)
+    """Read and set on the loop alone."""
     signed: SignedTransaction | None = field(default=None)
     """Set when it was opened."""
     rulebook: Rulebook | None = field(default=None)
     """The rules it was opened by."""
+
+    def tell(self, answer: Answer) -> None:
+        """Answer, unless that was done before; on the loop alone."""
+        if not self.is_answered:
+            self.is_answered = True
+            self.respond(answer)
+
+    def give_up(self) -> None:
+        """Answer a sender who has waited ``ANSWER_WAIT_MAX_S``: what the store does is not known."""
+        self.tell(
+            Unavailable("outcome_unknown", f"no answer within {ANSWER_WAIT_MAX_S:.0f} s; send the same bytes again")
+        )
 
 
 def stopping() -> Unavailable:
@@ -70,11 +89,9 @@ def answer_all(answers: Sequence[tuple[Job, Answer]]) -> None:
     for loop, own in by_loop.items():
         # A loop that was closed has nobody left who waits.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_set_results, own)
+            loop.call_soon_threadsafe(_tell_all, own)
 
 
-def _set_results(answers: Sequence[tuple[Job, Answer]]) -> None:
+def _tell_all(answers: Sequence[tuple[Job, Answer]]) -> None:
     for job, answer in answers:
-        # A sender who hung up is answered when it asks again.
-        if not job.future.done():
-            job.future.set_result(answer)
+        job.tell(answer)

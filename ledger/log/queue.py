@@ -10,8 +10,8 @@ Item = TypeVar("Item")
 PARTICIPANT_LINES_MAX: Final = 65_536
 """Most lines one participant may have waiting: eight full bulks, or as many single transactions."""
 
-PARTICIPANT_ITEMS_MAX: Final = 4_096
-"""Most transactions one participant may have waiting."""
+PARTICIPANT_ITEMS_MAX: Final = 1_024
+"""Most transactions one participant may have waiting: an eighth of a second's work."""
 
 PARTICIPANT_BYTES_MAX: Final = 32 * 1024 * 1024
 """Most bytes one participant may have waiting: eight of the longest submissions the door lets in."""
@@ -91,6 +91,8 @@ class FairQueue(Generic[Item]):
         self._urgent_of: Counter[str] = Counter()
         self._lanes: dict[str, _Lane[Item]] = {}
         """By participant, whose turn is next first. A participant with nothing waiting has no lane."""
+        self.crowded: set[str] = set()
+        """Participants with as many transactions waiting as they may. May be asked from any thread."""
         self._lines = 0
         self._size = 0
         self._is_closed = False
@@ -110,8 +112,8 @@ class FairQueue(Generic[Item]):
                 self._put(participant, Waiting(item, weight, size))
             self._changed.notify()
 
-    def take(self, lines_max: int, bytes_max: int = QUEUE_BYTES_MAX) -> list[Item]:
-        """Wait for at least one, then take what is there up to a number of lines and bytes.
+    def take(self, lines_max: int, bytes_max: int = QUEUE_BYTES_MAX, items_max: int = QUEUE_LINES_MAX) -> list[Item]:
+        """Wait for at least one, then take what is there up to a number of lines, bytes and items.
 
         The first one is taken whatever its lines and bytes. Empty when the queue is closed and drained.
         """
@@ -121,7 +123,7 @@ class FairQueue(Generic[Item]):
             self._urgent.clear()
             self._urgent_of.clear()
             lines, size = len(taken), 0
-            while self._lanes:
+            while self._lanes and len(taken) < items_max:
                 # The longest-waiting turn comes first, across calls too: a full bulk every time starves nobody.
                 participant, lane = next(iter(self._lanes.items()))
                 following = lane.waiting[0]
@@ -174,6 +176,8 @@ class FairQueue(Generic[Item]):
         if lane is None:
             lane = self._lanes[participant] = _Lane()
         lane.add(waiting)
+        if len(lane.waiting) >= self._participant_items_max:
+            self.crowded.add(participant)
         self._lines += waiting.weight
         self._size += waiting.size
 
@@ -182,6 +186,7 @@ class FairQueue(Generic[Item]):
         waiting = lane.pop()
         self._lines -= waiting.weight
         self._size -= waiting.size
+        self.crowded.discard(participant)
         del self._lanes[participant]
         if lane.waiting:
             self._lanes[participant] = lane

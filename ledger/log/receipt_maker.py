@@ -10,11 +10,11 @@ import msgspec
 from ledger.crypto import canonical
 from ledger.crypto.canonical import b64url, b64url_decode
 from ledger.crypto.merkle import BlockProver, CompactRange, leaf_hash
-from ledger.crypto.note import TlogProof, format_proof
 from ledger.log.answers import Answered
 from ledger.log.block import LEAF_HASH_BYTES, SALT_BYTES, Block, BlockBody, decode_body
 from ledger.log.group import Recorded, Sealed, block_leaf
 from ledger.log.outcomes import Authorship, KeptOutcome, Postings, decode_outcome, leaf_count, leaves, postings_of
+from ledger.log.proof_texts import ProofTexts
 from ledger.log.receipts import BlockProof, BulkProof, LeafProof, Receipt, authored, canonical_kind
 from ledger.model.journal import Pairs
 from ledger.model.outcome import Refused
@@ -44,6 +44,7 @@ class ReceiptMaker:
         self._network = network
         self._block = block
         self._prover = prover
+        self._proofs = ProofTexts(prover, block.checkpoint)
         self._rulebook = rulebook
         self._closing_salt = closing_salt
 
@@ -151,7 +152,7 @@ class ReceiptMaker:
         return tuple(
             LeafProof(
                 leaf=leaf.decode(),
-                proof=format_proof(TlogProof(sequence, self._prover.path(sequence), self._block.checkpoint)),
+                proof=self._proofs.of_leaf(sequence),
             )
             for sequence, leaf in enumerate(made, first_sequence)
         )

@@ -2,8 +2,8 @@
 
 Three stages, each in its own threads, with bounded queues between them:
 
-* *opening*: structure, signatures, canonical form, schema; in a small pool, since signature mathematics releases the
-  interpreter's lock;
+* *opening*: structure, signatures, canonical form, schema; in processes beside the node, or in a small pool of threads
+  (:mod:`ledger.log.opening`);
 * *sequencing*: one thread takes what waits, stamps one time on it, decides it in order, seals it into a block, appends
   the block, and only then advances the state;
 * *answering*: everyone in the group hears at once, on the event loop that asked.
@@ -20,20 +20,21 @@ from typing import Final
 
 from ledger.clock import Clock, ClockJumped
 from ledger.crypto.keys import PrivateKey
-from ledger.log.answers import Answer, Answered, Job, Unavailable, answer_all, stopping
+from ledger.log.answers import ANSWER_WAIT_MAX_S, Answer, Answered, Job, Unavailable, answer_all, stopping
 from ledger.log.block import SALT_BYTES, Block
 from ledger.log.block_store import BlockStore, Deposed, StoreBroken
 from ledger.log.commit import Committer, InDoubt
 from ledger.log.first_answers import FirstAnswers, Older, look_up_older
 from ledger.log.group import Position, Recorded, Sealed, Undecidable, after, decide_group, rulebook_of, seal
-from ledger.log.queue import FairQueue, QueueFull
+from ledger.log.opener_process import Opener
+from ledger.log.opening import Opening
+from ledger.log.queue import FairQueue
 from ledger.log.receipt_maker import ReceiptMaker
 from ledger.log.receipts import Receipt
-from ledger.log.reception import Reception
+from ledger.log.reception import OPENING_THREADS, Reception
 from ledger.log.replay import Replay
-from ledger.log.standing import turned_away
 from ledger.model.outcome import Duplicate, Inadmissible
-from ledger.rules.opening import NotAdmissible, open_transaction
+from ledger.rules.opening import NotAdmissible
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ledger_of
 from ledger.state import State
@@ -44,15 +45,15 @@ __all__ = ["Older", "Sequencer", "Unavailable"]
 GROUP_LINES_MAX: Final = BULK_LINES_MAX
 """Most lines decided as one block; a single bulk may fill it."""
 
+GROUP_ITEMS_MAX: Final = 512
+"""Most transactions decided as one block: more would make a block hardly cheaper for each, and all of them wait for
+the last."""
+
 GROUP_BYTES_MAX: Final = 16 * 1024 * 1024
 """Most bytes of submissions decided as one block, so that its append ends within the store's time limit."""
 
 CLOCK_BEHIND_MAX_US: Final = 1_000_000
 """Largest step of the clock behind the last block that is bridged by counting on; beyond it acceptance stops."""
-
-ANSWER_WAIT_MAX_S: Final = 30.0
-"""Longest wait of a sender, in seconds. Above what a store takes to fail and to be asked again, below what clients
-and proxies bear; beyond it the store hangs, and the sender must hear that the outcome is unknown."""
 
 STOP_WAIT_MAX_S: Final = 30.0
 """How long stopping waits for the group in hand, in seconds: a store that hangs must not keep the process alive."""
@@ -75,6 +76,7 @@ class Sequencer:
         on_block: Callable[[Block], None] | None = None,
         older: Older | None = None,
         queue: FairQueue[Job] | None = None,
+        openers: Sequence[Opener] = (),
     ) -> None:
         """Take over a replay that has caught up with an open store.
 
@@ -88,6 +90,7 @@ class Sequencer:
             on_block: called with each durable block, on the sequencing thread; it must not block.
             older: looks a reference up that is too old for the window; None where there are no projections.
             queue: the queue of verified transactions, with other limits than the usual ones.
+            openers: open submissions elsewhere, each for a thread of its own; without any, threads open them here.
         """
         self._replay = replay
         self._first_answers = FirstAnswers(replay.network, store, replay.rulebooks)
@@ -96,8 +99,9 @@ class Sequencer:
         self._randomness = randomness
         self.on_block = on_block
         self.older = older
-        self._reception = Reception(self._open)
         self._queue: FairQueue[Job] = queue or FairQueue()
+        self._opening = Opening(replay, self._queue, self._stop_answer)
+        self._reception = Reception(self._opening.open_all, openers or [None] * OPENING_THREADS)
         self._stopping = threading.Event()
         self._committer = Committer(store, epoch, self._stopping)
         self._thread: threading.Thread | None = None
@@ -163,31 +167,34 @@ class Sequencer:
             NotAdmissible: it cannot be decided as it is; nothing was recorded.
             Unavailable: no answer now; the same bytes may be sent again.
         """
-        if self.failure is not None:
-            raise self.failure.again()
         loop = asyncio.get_running_loop()
-        job = Job(raw, loop, loop.create_future())
-        self._reception.receive(job)
-        # A timer of the loop, not a time-out of the task: it costs less, and this is the path of every payment.
-        timer = loop.call_later(ANSWER_WAIT_MAX_S, _give_up, job)
+        future: asyncio.Future[Answer] = loop.create_future()
+        job = self.receive(raw, lambda answer: None if future.done() else future.set_result(answer))
+        timer = loop.call_later(ANSWER_WAIT_MAX_S, job.give_up)
         try:
-            answer = await job.future
+            answer = await future
         finally:
             timer.cancel()
-        if isinstance(answer, Receipt):
-            return Answered(answer)
-        return await self._looked_up(job, answer)
+        return await self.settle(job, answer)
 
-    def first_answer(self, height: int, index: int) -> Receipt:
-        """Return the receipt of a submission of a durable block: the same as its sender got the first time.
+    def receive(self, raw: bytes, respond: Callable[[Answer], None]) -> Job:
+        """Take one submission in, without waiting: the running event loop calls ``respond`` with the answer.
+
+        The caller sees to it that the job is given up after ``ANSWER_WAIT_MAX_S``, and has what is no receipt settled.
 
         Raises:
-            Unavailable: the store cannot be read now.
+            Unavailable: it was not taken in.
         """
-        return self._first_answers.of(height, index)
+        if self.failure is not None:
+            raise self.failure.again()
+        if crowded := self._opening.crowd_out(raw):
+            raise crowded
+        job = Job(raw, asyncio.get_running_loop(), respond)
+        self._reception.receive(job)
+        return job
 
-    async def _looked_up(self, job: Job, answer: Answer) -> Answered:
-        """Return the first receipt of what was decided before; raise what is no receipt."""
+    async def settle(self, job: Job, answer: Answer) -> Answered:
+        """Return the first receipt of what was decided before, and any other as it is; raise what is no receipt."""
         if isinstance(answer, NotAdmissible) and answer.code == "reference_expired" and self.older is not None:
             answer = await asyncio.to_thread(look_up_older, self.older, job, answer)
         if isinstance(answer, Duplicate):
@@ -198,47 +205,18 @@ class Sequencer:
             raise answer
         return answer if isinstance(answer, Answered) else Answered(answer)
 
-    def _open(self, job: Job) -> Answer | None:
-        """Open one submission and queue it; the answer if it goes no further."""
-        if stop := self._stop_answer():
-            return stop
-        try:
-            rulebook = rulebook_of(self.state, self._replay.rulebooks)
-            if problem := self._open_by(rulebook, job):
-                return problem
-            assert job.signed is not None, "it was just opened"
-            kind = rulebook.kinds[job.signed.transaction.kind]
-            if answer := turned_away(self.state, kind, job.signed, self.position.time_us):
-                return answer
-            self._queue.put(
-                job.signed.transaction.participant,
-                job,
-                weight=kind.weight(job.signed.body),
-                size=len(job.raw),
-                is_urgent=kind.is_urgent,
-            )
-        except QueueFull as error:
-            return Unavailable("queue_full", str(error))
-        except Exception as error:
-            logger.exception("opening a submission failed")
-            return Unavailable("node_broken", f"opening failed: {type(error).__name__}")
-        return None
+    def first_answer(self, height: int, index: int) -> Receipt:
+        """Return the receipt of a submission of a durable block: the same as its sender got the first time.
 
-    def _open_by(self, rulebook: Rulebook, job: Job) -> NotAdmissible | None:
-        """Open one submission by the given rules; the problem if it cannot be."""
-        try:
-            job.signed = open_transaction(
-                job.raw, rulebook=rulebook, network=self.network, key_of=self._replay.public_key
-            )
-        except NotAdmissible as error:
-            return error
-        job.rulebook = rulebook
-        return None
+        Raises:
+            Unavailable: the store cannot be read now.
+        """
+        return self._first_answers.of(height, index)
 
     def _sequence_all(self) -> None:
         while self._queue.wait():
             self._reception.wait_until_opened()
-            jobs = self._queue.take(GROUP_LINES_MAX, GROUP_BYTES_MAX)
+            jobs = self._queue.take(GROUP_LINES_MAX, GROUP_BYTES_MAX, GROUP_ITEMS_MAX)
             while jobs:
                 jobs = self._sequence(jobs)
 
@@ -264,7 +242,7 @@ class Sequencer:
         """Return the jobs opened by the rules in force: those that waited while the rules changed are opened again."""
         kept: list[Job] = []
         for job in jobs:
-            problem = None if job.rulebook is rulebook else self._open_by(rulebook, job)
+            problem = None if job.rulebook is rulebook else self._opening.open_by(rulebook, job)
             if problem is None:
                 kept.append(job)
             else:
@@ -372,14 +350,6 @@ class Sequencer:
 
     def _stop_answer(self) -> Unavailable | None:
         return self.failure or (stopping() if self._stopping.is_set() else None)
-
-
-def _give_up(job: Job) -> None:
-    """Answer a sender who has waited too long: what the store does is not known."""
-    if not job.future.done():
-        job.future.set_result(
-            Unavailable("outcome_unknown", f"no answer within {ANSWER_WAIT_MAX_S:.0f} s; send the same bytes again")
-        )
 
 
 def _poison(error: Undecidable) -> Unavailable:

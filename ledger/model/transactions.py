@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import msgspec
 from msgspec import Meta
 
 from ledger.model.record import Record
@@ -93,8 +94,7 @@ class VerifiedMandate:
     """Identifies the mandate in the state that counts its use."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedTransaction:
+class SignedTransaction(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction whose signatures were checked; whether the keys are still good is decided in sequence."""
 
     transaction: Transaction[Any]

@@ -147,6 +147,8 @@ def _sort(
     is_asked = key.participant == participant
     if is_asked:
         own.add(key.signatory)
+    if not cosigners:
+        return is_asked
     signer = view.get(PARTICIPANTS, key.participant)
     assert signer is not None, "a key belongs to a participant"
     for cosigner, signatories in zip(cosigners, others, strict=True):

@@ -4,7 +4,8 @@ Everything here is stateless but for one question, "which public key has this ki
 is the hash of its key. Whether the key is still good is decided in sequence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -93,6 +94,11 @@ def open_transaction(
     )
 
 
+def read_opened(payload: bytes, kind: Kind) -> Transaction[object]:
+    """Read a payload that ``open_transaction`` has read before, without asking again whether it is canonical."""
+    return _reader(kind.body).decode_again(payload)  # type: ignore[arg-type]
+
+
 def _kind(payload: bytes, rulebook: Rulebook) -> Kind:
     try:
         name = _HEADER_DECODER.decode(payload).kind
@@ -106,9 +112,15 @@ def _kind(payload: bytes, rulebook: Rulebook) -> Kind:
 
 def _decode(payload: bytes, kind: Kind) -> Transaction[object]:
     try:
-        return kind.read(payload) or canonical.decode(payload, Transaction[kind.body])  # type: ignore[name-defined]
+        return kind.read(payload) or _reader(kind.body).decode(payload)  # type: ignore[arg-type]
     except canonical.NotCanonical as error:
         raise NotAdmissible("payload_invalid", str(error)) from error
+
+
+@cache
+def _reader(body: Hashable) -> canonical.Reader[Transaction[object]]:
+    """Return the reader of the transactions with a body, which the rulebook has prepared."""
+    return canonical.reader_of(Transaction[body])  # type: ignore[valid-type]
 
 
 def _with_presented(known: dict[str, str | None], kind: Kind, transaction: Transaction[object]) -> dict[str, PublicKey]:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,7 @@ from ledger.crypto.note import parse_checkpoint
 from ledger.log.answers import Job, Unavailable
 from ledger.log.block import Block
 from ledger.log.block_store import BlockStore
+from ledger.log.opener_process import Opener
 from ledger.log.queue import FairQueue
 from ledger.log.receipts import Receipt
 from ledger.log.replay import Replay
@@ -109,6 +110,7 @@ class Node(Book):
         on_block: Callable[[Block], None] | None = None,
         older: Older | None = None,
         queue: FairQueue[Job] | None = None,
+        openers: Sequence[Opener] = (),
         starts: bool = True,
     ) -> None:
         super().__init__(rulebook, document=document)
@@ -118,7 +120,7 @@ class Node(Book):
         self.snapshots = snapshots or Path("/nonexistent")
         self.keyring = log_keyring() if keyring is None else keyring
         self._around = around
-        self._options: dict[str, Any] = {"on_block": on_block, "older": older, "queue": queue}
+        self._options: dict[str, Any] = {"on_block": on_block, "older": older, "queue": queue, "openers": openers}
         self._loop = Loop()
         try:
             self._open(take_over=take_over, starts=starts)

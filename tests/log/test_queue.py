@@ -47,6 +47,25 @@ def test_a_block_takes_no_more_than_its_lines_and_bytes_but_always_one() -> None
     assert queue.lines == 4
 
 
+def test_a_block_takes_no_more_than_so_many() -> None:
+    queue: FairQueue[str] = FairQueue()
+    put(queue, "a1", "b1", "a2")
+    assert queue.take(10, items_max=2) == ["a1", "b1"]
+    assert queue.take(10, items_max=2) == ["a2"]
+
+
+def test_the_queue_knows_whose_share_is_full() -> None:
+    queue: FairQueue[str] = FairQueue(participant_items_max=2)
+    put(queue, "a1", "a2", "b1")
+    assert queue.crowded == {"a"}
+    queue.take(1)
+    assert not queue.crowded
+    put(queue, "a3")
+    assert queue.crowded == {"a"}
+    queue.take(10)
+    assert not queue.crowded
+
+
 def test_each_bound_is_told_from_the_others() -> None:
     queue: FairQueue[str] = FairQueue(
         participant_items_max=2, participant_lines_max=10, participant_bytes_max=100, lines_max=15, bytes_max=150

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.crypto.canonical import b64url
-from ledger.log import answers, group, sequencer
+from ledger.log import answers, group, opening, sequencer
 from ledger.log.answers import Unavailable
 from ledger.log.outcomes import Authorship, KeptOutcome, Postings, leaves
 from ledger.model.outcome import Outcome
@@ -206,7 +206,7 @@ def test_a_fault_in_the_opening_concerns_one_sender_only(url: str, monkeypatch: 
             raise ZeroDivisionError("a defect")
 
         with monkeypatch.context() as patch:
-            patch.setattr(sequencer, "open_transaction", fault)
+            patch.setattr(opening, "open_transaction", fault)
             assert node.problem(transfer(node)) == "node_broken"
         assert node.pay("bank-a", A_OWN, A_ONE, 1) == "accepted"
 
@@ -253,7 +253,7 @@ def test_nothing_of_an_answered_submission_is_kept(url: str) -> None:
         original = node.sequencer._reception.receive
 
         def note(job: answers.Job) -> None:
-            noted = Noted(job.raw, job.loop, job.future)
+            noted = Noted(job.raw, job.loop, job.respond)
             jobs.append(weakref.ref(noted))
             original(noted)
 

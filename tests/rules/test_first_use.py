@@ -11,12 +11,12 @@ from ledger.model.transactions import Mandate, Transaction
 from ledger.rules import opening
 from settlement.rules import RULEBOOK
 
-made = canonical._decoder.cache_info().currsize
+made = canonical.reader_of.cache_info().currsize
 for kind in RULEBOOK.kinds.values():
     canonical.prepare(Transaction[kind.body])
 canonical.prepare(Mandate)
 canonical.prepare(Leaf)
-assert canonical._decoder.cache_info().currsize == made > 2, "opening, receipts and rulebook prepare theirs"
+assert canonical.reader_of.cache_info().currsize == made > 2, "opening, receipts and rulebook prepare theirs"
 """
 
 

@@ -151,7 +151,7 @@ def open_door(folder: Path, *, clock: str = "scripted", **settings: Any) -> Iter
     """A node in a folder, with its projections followed in a thread."""
     if not (folder / "genesis.json").exists():
         make_folder(folder, genesis_document(rulebook=RULEBOOK, clock=clock))
-    own = Settings.model_validate({"node": folder, "failures_burst": 1_000_000} | settings)
+    own = Settings.model_validate({"node": folder, "failures_burst": 1_000_000, "openers": 0} | settings)
     with ExitStack() as stack:
         following = FollowerThread(own)
         parts = stack.enter_context(running_node(own, following=following))
