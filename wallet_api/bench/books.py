@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Final
 
 from ledger.clock import SystemClock
-from ledger.config import Settings
 from ledger.log.receipts import Receipt
 from ledger.log.sequencer import Sequencer
 from ledger.log.startup import open_log
 from ledger.log.stores import open_store
 from ledger.units import Kid
 from settlement.rules import RULEBOOKS
+from wallet_api.bench.place import Place
 from wallet_api.bench.world import World, founding
 from wallet_api.sandbox.folder import write_folder
 from wallet_api.sandbox.network import Network
@@ -26,27 +25,22 @@ class Unexpected(Exception):
     """A submission of the benchmark was refused."""
 
 
-def settings_of(folder: Path) -> Settings:
-    """Return the settings of a node on a folder, with SQLite and everything else as usual."""
-    return Settings(node=folder)
-
-
-def found(folder: Path, world: World) -> None:
-    """Write a node's folder and bring the world about in it.
+def found(place: Place, world: World) -> None:
+    """Write a node's folder and bring the world about there.
 
     Raises:
         Unexpected: the ledger refused a part of it.
     """
-    write_folder(folder, world.network)
-    with sequencing(folder, world.network) as sequencer:
+    write_folder(place.folder, world.network)
+    with sequencing(place, world.network) as sequencer:
         for submission in founding(world):
             submit(sequencer, [submission])
 
 
 @contextmanager
-def sequencing(folder: Path, network: Network) -> Iterator[Sequencer]:
-    """Run the sequencer of a node's folder."""
-    settings = settings_of(folder)
+def sequencing(place: Place, network: Network) -> Iterator[Sequencer]:
+    """Run the sequencer of a node."""
+    settings = place.settings
     keyring = {Kid(network.log_key.public.kid): network.log_key}
     with closing(open_store(settings.block_store_url, checkpoint_path=settings.checkpoint_file)) as store:
         opened = open_log(store, network.document, RULEBOOKS, snapshots=settings.snapshots, keyring=keyring)

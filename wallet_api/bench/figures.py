@@ -11,7 +11,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     unit: str
-    """``1/s``, ``s``, ``ms``, ``bytes``; ``ratio`` where two quantities of one run were divided."""
+    """``1/s``, ``s``, ``ms``, ``us``, ``bytes``, ``MB``, ``entries``; ``ratio`` where two quantities of one run were
+    divided."""
     median: float
     min: float
     max: float
@@ -19,11 +20,36 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """How many runs the three numbers stand for."""
 
 
+class Axis(msgspec.Struct, frozen=True, kw_only=True):
+    """What one of the two numbers of a point means."""
+
+    meaning: str
+    unit: str
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of a curve."""
+
+    plot: str
+    """The plot it belongs to; curves of one plot share their axes."""
+    name: str
+    x: Axis
+    y: Axis
+    points: tuple[tuple[float, float], ...]
+
+
+Measured = Figure | Series
+"""What a measurement yields."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one run of the benchmark writes down."""
 
     machine: dict[str, str | int | float]
+    options: dict[str, str | int | float]
+    """What was asked for that changes what the figures mean."""
     figures: tuple[Figure, ...]
+    series: tuple[Series, ...]
 
 
 def figure(name: str, unit: str, samples: Sequence[float]) -> Figure:
@@ -32,9 +58,9 @@ def figure(name: str, unit: str, samples: Sequence[float]) -> Figure:
     return Figure(
         name=name,
         unit=unit,
-        median=_rounded(statistics.median(samples)),
-        min=_rounded(min(samples)),
-        max=_rounded(max(samples)),
+        median=rounded(statistics.median(samples)),
+        min=rounded(min(samples)),
+        max=rounded(max(samples)),
         runs=len(samples),
     )
 
@@ -49,6 +75,6 @@ def encode_report(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Keep four digits: more would pretend to a precision that no run has."""
     return float(f"{value:.4g}")

@@ -17,8 +17,13 @@ BLOCK_BYTES: Final = 4_096
 """Bytes of one append."""
 
 
-def describe(folder: Path) -> dict[str, str | int | float]:
-    """Describe this machine; ``folder`` lies on the disk that is measured."""
+def describe(folder: Path, store: str) -> dict[str, str | int | float]:
+    """Describe this machine.
+
+    Args:
+        folder: lies on the disk that is measured.
+        store: the databases that the ledger is measured on.
+    """
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -26,8 +31,9 @@ def describe(folder: Path) -> dict[str, str | int | float]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "cryptography": version("cryptography"),
+        **{name: version(name) for name in ("cryptography", "pynacl", "msgspec", "uvloop", "uvicorn")},
         "fsync_ms": round(_fsync_ms(folder), 3),
+        "store": store,
     }
 
 

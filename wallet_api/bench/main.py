@@ -1,4 +1,4 @@
-"""The benchmark as one call: measure what was asked for, show a table, write the report."""
+"""The benchmark as one call: measure what was asked for, show a table, write the report, draw the plots."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -9,59 +9,95 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from wallet_api.bench import bulk, machine, memory, reading, restart, single, verification
+from wallet_api.bench import bulk, growth, machine, memory, on_postgres, reading, restart, single, verification
 from wallet_api.bench.bench import Bench
-from wallet_api.bench.figures import Figure, Report, encode_report
-from wallet_api.bench.scale import scale_of
+from wallet_api.bench.figures import Figure, Measured, Report, Series, encode_report
+from wallet_api.bench.options import Options
+from wallet_api.bench.postgres import NoPostgres
 
-MEASUREMENTS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
+MEASUREMENTS: Final[Mapping[str, Callable[[Bench], Iterator[Measured]]]] = {
     "single": single.measure,
     "bulk": bulk.measure,
+    "growth": growth.measure,
+    "postgresql": on_postgres.measure,
+    "restart": restart.measure,
     "read": reading.measure,
     "verify": verification.measure,
-    "restart": restart.measure,
     "memory": memory.measure,
 }
-"""What can be measured, in the order in which it is."""
+"""What can be measured, in the order in which it is. Restarts come before reads: who reads starts a node on the large
+ledger, which takes a snapshot of what the restart is to replay."""
 
 
-def run(*, json_path: Path | None, only: list[str] | None, quick: bool, runs: int | None) -> int:
-    """Measure, show a table on standard output and write the report.
-
-    Args:
-        json_path: file for the report; none is written if None.
-        only: names of ``MEASUREMENTS``; all of them if None or empty.
-        quick: tiny sizes, which only show that everything works.
-        runs: how often each figure is measured; as the sizes say if None.
+def run(options: Options) -> int:
+    """Measure, show a table on standard output, write the report and draw the plots.
 
     Returns:
-        The exit code: 0, or 2 where ``only`` names what there is not.
+        The exit code: 0, or 2 where what was asked for is not there.
     """
-    console = Console()
-    wanted = list(only or MEASUREMENTS)
-    unknown = [name for name in wanted if name not in MEASUREMENTS]
+    unknown = [name for name in options.only if name not in MEASUREMENTS]
     if unknown:
-        Console(stderr=True).print(f"expected some of {', '.join(MEASUREMENTS)}; got {', '.join(unknown)}")
-        return 2
+        return _refuse(f"expected some of {', '.join(MEASUREMENTS)}; got {', '.join(unknown)}")
+    console = Console()
+    try:
+        report = _measured(options, console)
+    except NoPostgres as error:
+        return _refuse(str(error))
+    console.print(_table(report))
+    if options.json_path is not None:
+        options.json_path.parent.mkdir(parents=True, exist_ok=True)
+        options.json_path.write_bytes(encode_report(report))
+    if options.plots is not None:
+        # Imported here: drawing takes longer to load than everything else.
+        from wallet_api.bench.plots import draw
+
+        draw(report, options.plots)
+    return 0
+
+
+def _measured(options: Options, console: Console) -> Report:
     with (
         tempfile.TemporaryDirectory(prefix="tenge-bench-", ignore_cleanup_errors=True) as folder,
         console.status("measuring") as status,
         ExitStack() as stack,
     ):
-        described = machine.describe(Path(folder))
-        bench = Bench(scale_of(quick=quick, runs=runs), Path(folder), stack, status.update)
-        figures = tuple(figure for name in wanted for figure in MEASUREMENTS[name](bench))
-    report = Report(machine=described, figures=figures)
-    console.print(_table(report))
-    if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_bytes(encode_report(report))
-    return 0
+        bench = Bench(options, Path(folder), stack, status.update)
+        described = machine.describe(Path(folder), options.store)
+        measured = [
+            each
+            for name, measure in MEASUREMENTS.items()
+            if not options.only or name in options.only
+            for each in measure(bench)
+        ]
+    return Report(
+        machine={**described, **bench.databases},
+        options=_options(bench),
+        figures=tuple(each for each in measured if isinstance(each, Figure)),
+        series=tuple(each for each in measured if isinstance(each, Series)),
+    )
+
+
+def _options(bench: Bench) -> dict[str, str | int | float]:
+    """What was asked for that changes what the figures mean."""
+    mix = bench.options.mix
+    return {
+        "runs": bench.scale.runs,
+        "connections": bench.scale.connections,
+        "contention": mix.contention,
+        "invalid": mix.invalid,
+        "bad_signatures": mix.bad_signatures,
+    }
+
+
+def _refuse(reason: str) -> int:
+    Console(stderr=True).print(reason)
+    return 2
 
 
 def _table(report: Report) -> Table:
-    table = Table(title=", ".join(f"{name} {value}" for name, value in report.machine.items()))
-    table.add_column("figure")
+    told = {**report.machine, **report.options}
+    table = Table(title=", ".join(f"{name} {value}" for name, value in told.items()))
+    table.add_column("figure", overflow="fold")
     for heading in ("median", "min", "max", "runs"):
         table.add_column(heading, justify="right")
     table.add_column("unit")

@@ -1,10 +1,10 @@
-"""What an open account takes in memory: growth of a process that opens and funds many, and the sum of its objects.
+"""What open accounts take in memory: of a node that opened and funded very many, and of each by itself.
 
-As a program it is the probe.
+As a program it is the probe for the latter: growth of a fresh process, and the sum of its objects.
 """
 
 import gc
-import resource
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +20,14 @@ from wallet_api.bench import books, probe
 from wallet_api.bench.bench import Bench
 from wallet_api.bench.figures import Figure, figure
 from wallet_api.bench.frames import read_frames, write_frames
+from wallet_api.bench.growth import label
+from wallet_api.bench.place import Place
+from wallet_api.bench.usage import resident_bytes
 from wallet_api.bench.world import founding, make_world
 from wallet_api.sandbox.folder import read_folder, write_folder
+
+MEGABYTE: Final = 1_000_000
+"""Bytes."""
 
 WARM_UP_ACCOUNTS: Final = 100
 """Accounts of a first ledger in the same process, whose making warms everything up."""
@@ -58,20 +64,21 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield both."""
-    accounts = bench.scale.opened_accounts
-    samples = []
-    for run in range(bench.scale.runs):
-        bench.say(f"memory, run {run + 1} of {bench.scale.runs}")
-        with tempfile.TemporaryDirectory(prefix="memory-", dir=bench.folder) as folder:
-            question = Question(
-                small=_prepared(Path(folder) / "small", WARM_UP_ACCOUNTS),
-                large=_prepared(Path(folder) / "large", accounts),
-                accounts=accounts,
-            )
-            samples.append(probe.run(__spec__.name, question, Taken))
-    yield figure("bytes_per_account", "bytes", [taken.grown for taken in samples])
-    yield figure("bytes_per_account_computed", "bytes", [taken.computed for taken in samples])
+    """Yield megabytes of the processes of a node with many accounts, then bytes for each account. One run each:
+    memory hardly differs between two.
+    """
+    yield from _of_a_node(bench)
+    accounts = bench.scale.probed_accounts
+    bench.say("memory of an account")
+    with tempfile.TemporaryDirectory(prefix="memory-", dir=bench.folder) as folder:
+        question = Question(
+            small=_prepared(Path(folder) / "small", WARM_UP_ACCOUNTS),
+            large=_prepared(Path(folder) / "large", accounts),
+            accounts=accounts,
+        )
+        taken = probe.run(__spec__.name, question, Taken)
+    yield figure("bytes_per_account", "bytes", [taken.grown])
+    yield figure("bytes_per_account_computed", "bytes", [taken.computed])
 
 
 def main() -> None:
@@ -84,6 +91,28 @@ def main() -> None:
         grown = _resident_bytes() - before
         computed = _computed_bytes(state)
     probe.answer(Taken(grown=grown / question.accounts, computed=computed / question.accounts))
+
+
+def _of_a_node(bench: Bench) -> Iterator[Figure]:
+    """Open and fund accounts through the door of a running node, as banks do, and see what its processes hold then."""
+    accounts = bench.scale.opened_accounts
+    bench.say(f"memory: signing what opens {accounts} accounts")
+    world = make_world(accounts)
+    place = bench.new_place("memory")
+    write_folder(place.folder, world.network)
+    submissions = list(founding(world))
+    with books.sequencing(place, world.network) as sequencer:
+        # The first one admits the bank, which no token knows before.
+        books.submit(sequencer, submissions[:1])
+    with bench.new_node(place, world) as node:
+        bench.say(f"memory: opening {accounts} accounts")
+        # One connection: each must be accepted before the next.
+        node.submit(submissions[1:], connections=1)
+        node.wait_for_views()
+        for name, pids in node.watched().groups.items():
+            if name != "database":
+                held = sum(map(resident_bytes, pids)) / MEGABYTE
+                yield figure(f"{name}_mb_{label(accounts)}_accounts", "MB", [held])
 
 
 def _prepared(folder: Path, accounts: int) -> Ledger:
@@ -99,7 +128,7 @@ def _prepared(folder: Path, accounts: int) -> Ledger:
 def _made(ledger: Ledger) -> Iterator[State]:
     """Give the state of a ledger with funded accounts."""
     folder = Path(ledger.folder)
-    with books.sequencing(folder, read_folder(folder, ())) as sequencer:
+    with books.sequencing(Place(folder, {}), read_folder(folder, ())) as sequencer:
         for submission in read_frames(Path(ledger.submissions)):
             books.submit(sequencer, [submission])
         yield sequencer.state
@@ -108,8 +137,7 @@ def _made(ledger: Ledger) -> Iterator[State]:
 def _resident_bytes() -> int:
     """Bytes of this process in memory."""
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
+    return resident_bytes(os.getpid())
 
 
 def _computed_bytes(state: State) -> int:

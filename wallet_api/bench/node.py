@@ -1,7 +1,7 @@
-"""A node under load: `tenge node` in a process of its own, on a folder that holds the world."""
+"""A node under load: `tenge node` in a process of its own, in a place that holds the world."""
 
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -14,6 +14,11 @@ from ledger.log.group import origin_of
 from ledger.log.receipts import Receipt, verify_receipt
 from settlement.rules import RULEBOOK
 from wallet_api.bench import load
+from wallet_api.bench.lag import Look
+from wallet_api.bench.payments import Bulk, Singles
+from wallet_api.bench.place import Place
+from wallet_api.bench.plan import Result, get, post
+from wallet_api.bench.usage import Watched, descendants, is_running_module
 from wallet_api.bench.world import World
 from wallet_api.client.connection import Connection, Retry, TokenSource
 from wallet_api.sandbox.node_process import NodeProcess
@@ -23,11 +28,26 @@ SUBMIT_PATH: Final = "/v1/transactions"
 ACCEPTED: Final = 201
 """Status of a receipt of an accepted transaction."""
 
+REFUSED: Final = 422
+"""Status of a receipt of a refused one."""
+
+UNSIGNED: Final = 403
+"""Status where a signature does not hold."""
+
+NOT_NOW: Final = (429, 503)
+"""Statuses of an overloaded ledger: later, perhaps."""
+
 VIEWS_WITHIN_S: Final = 120
 """How long the projections may take to catch up, in seconds."""
 
-POLL_EVERY_S: Final = 0.005
-"""Pause between two looks at how far they are, in seconds: a thousandth of a run."""
+AGAIN_AFTER_S: Final = 0.02
+"""Pause before asking again where they were not there yet after all the time the node waits, in seconds."""
+
+TIMEOUT_S: Final = 30.0
+"""How long an answer may take, in seconds: much longer than the node waits for projections."""
+
+FOLLOWER: Final = "wallet_api.follow"
+"""Module of the process that makes the projections."""
 
 
 class Wrong(Exception):
@@ -37,18 +57,25 @@ class Wrong(Exception):
 class Node:
     """A running node and the bank's access to it."""
 
-    def __init__(self, folder: Path, world: World) -> None:
+    def __init__(self, place: Place, world: World, *, database_pid: int | None = None) -> None:
         """Start it.
+
+        Args:
+            place: holds the world.
+            world: its bank and wallets.
+            database_pid: process of the database server, if the place has one.
 
         Raises:
             NodeDidNotStart: it did not.
         """
+        self.place = place
         self._world = world
-        self._folder = folder
-        self._process = NodeProcess(folder)
+        self._database_pid = database_pid
+        self._process = NodeProcess(place.folder, settings=place.environment)
         self.port = urlsplit(self._process.address).port or 0
-        self._http = httpx2.Client(base_url=self._process.address, trust_env=False)
+        self._http = httpx2.Client(base_url=self._process.address, timeout=TIMEOUT_S, trust_env=False)
         self._connection = Connection(self._process.address, retry=Retry(), http=self._http)
+        self._tokens = self._new_tokens()
 
     def __enter__(self) -> Self:
         """Use it as a context: the node is stopped at the end."""
@@ -63,68 +90,147 @@ class Node:
 
     def token(self) -> str:
         """Return a fresh token of the bank's."""
-        source = TokenSource(
-            self._connection,
-            audience=self._world.network.id,
-            participant=self._world.bank.participant,
-            key=self._world.bank.authentication,
-        )
-        return source.token()
+        return self._new_tokens().token()
 
-    def submit(self, submissions: list[bytes], *, connections: int, with_token: bool = False) -> load.Result:
-        """Send submissions, each to be accepted.
+    def watched(self) -> Watched:
+        """Return the processes of the ledger by what they are there for, as they are now."""
+        children = descendants(self._process.pid)
+        followers = tuple(pid for pid in children if is_running_module(pid, FOLLOWER))
+        helpers = tuple(pid for pid in children if pid not in followers)
+        groups = {"node": (self._process.pid, *helpers), "follower": followers}
+        if self._database_pid is not None:
+            groups["database"] = (self._database_pid, *descendants(self._database_pid))
+        return Watched(groups)
+
+    def pay(
+        self, singles: Singles, *, connections: int, rate_per_s: float | None = None, gives_up: bool = False
+    ) -> Result:
+        """Send single transfers: in a closed loop, or in an open one at a rate.
+
+        Raises:
+            LoadFailed: a transfer ended otherwise than it must, or the run broke off.
+        """
+        # Failures of strangers are limited by address; those of a known participant are not.
+        token = self.token() if singles.unsigned else None
+        requests = [post(SUBMIT_PATH, submission, token=token) for submission in singles.submissions]
+        result = load.send(
+            requests,
+            port=self.port,
+            connections=connections,
+            folder=self.place.folder.parent,
+            rate_per_s=rate_per_s,
+            gives_up=gives_up,
+        )
+        if rate_per_s is None:
+            load.expect(result, {ACCEPTED: singles.accepted, REFUSED: singles.refused, UNSIGNED: singles.unsigned})
+        else:
+            load.expect_only(result, (ACCEPTED, REFUSED, UNSIGNED, *NOT_NOW))
+        return result
+
+    def submit(self, submissions: Sequence[bytes], *, connections: int) -> Result:
+        """Send submissions of any length, with the bank's token, each to be accepted.
 
         Raises:
             LoadFailed: one was not.
         """
-        token = self.token() if with_token else None
-        requests = [load.post(SUBMIT_PATH, submission, token=token) for submission in submissions]
-        return load.send(requests, port=self.port, connections=connections, folder=self._folder.parent, status=ACCEPTED)
+        token = self.token()
+        result = load.send(
+            (post(SUBMIT_PATH, submission, token=token) for submission in submissions),
+            port=self.port,
+            connections=connections,
+            folder=self.place.folder.parent,
+        )
+        load.expect(result, {ACCEPTED: len(submissions)})
+        return result
 
-    def read(self, paths: list[str], *, connections: int) -> load.Result:
-        """Read, each path with success.
+    def read(self, paths: Sequence[str]) -> Result:
+        """Read, one after the other, each path with success.
 
         Raises:
             LoadFailed: one failed.
         """
         token = self.token()
-        requests = [load.get(path, token=token) for path in paths]
-        return load.send(requests, port=self.port, connections=connections, folder=self._folder.parent, status=200)
+        requests = [get(path, token=token) for path in paths]
+        result = load.send(requests, port=self.port, connections=1, folder=self.place.folder.parent)
+        load.expect(result, {200: len(paths)})
+        return result
 
-    def wait_for_views(self) -> None:
-        """Wait until the projections include everything that is durable.
+    def fetch(self, path: str) -> Any:  # noqa: ANN401 - what the node answers
+        """Read one path; returns what it answers."""
+        answer = self._http.get(path, headers=self._bearer())
+        answer.raise_for_status()
+        return answer.json()
+
+    def look(self) -> Look:
+        """Look at how far the log and its projections are."""
+        ready: dict[str, Any] = self._http.get("/ready").json()
+        return Look(time.monotonic(), ready["includes_sequence"] + 1, ready["views_sequence"] + 1)
+
+    def wait_for_views(self) -> float:
+        """Wait until the projections include everything that is durable; returns the moment they do.
 
         Raises:
             Wrong: they do not come.
         """
+        newest = self.look().durable - 1
+        path = f"/v1/accounts/{self._world.wallets[0]}/statement"
         deadline = time.monotonic() + VIEWS_WITHIN_S
         while time.monotonic() < deadline:
-            ready: dict[str, Any] = self._http.get("/ready").json()
-            if ready["views_sequence"] >= ready["includes_sequence"]:
-                return
-            time.sleep(POLL_EVERY_S)
-        raise Wrong(f"expected the projections within {VIEWS_WITHIN_S} s, got {ready}")
+            # The node answers when they include the leaf: asking again and again would cost what is measured.
+            answer = self._http.get(path, params={"limit": 1, "min_sequence": newest}, headers=self._bearer())
+            if answer.status_code == httpx2.codes.OK:
+                return time.monotonic()
+            if answer.status_code not in NOT_NOW:
+                raise Wrong(f"expected a statement that includes leaf {newest}, got {answer.text}")
+            time.sleep(AGAIN_AFTER_S)
+        raise Wrong(f"expected the projections within {VIEWS_WITHIN_S} s, got {self.look()}")
 
-    def check_receipt(self, submission: bytes) -> None:
-        """Ask for the first answer to a submission again, and prove it offline.
+    def check_single(self, submission: bytes) -> None:
+        """Ask for the first answer to a submission that was accepted again, and prove it offline.
 
         Raises:
-            Wrong: a line of it was refused.
-            InvalidReceipt: it does not prove what it says.
+            Wrong: it was refused.
+            InvalidReceipt: the receipt does not prove what it says.
         """
+        receipt = self._receipt(submission)
+        if receipt.outcome != "accepted":
+            raise Wrong(f"expected a receipt without refusals, got {receipt.outcome} {receipt.code}")
+
+    def check_bulk(self, bulk: Bulk) -> None:
+        """The same for a bulk, whose lines must have been refused exactly where they must be.
+
+        Raises:
+            Wrong: the bulk was refused, or another number of its lines.
+            InvalidReceipt: the receipt does not prove what it says.
+        """
+        receipt = self._receipt(bulk.submission)
+        refused = len(receipt.bulk.refused_lines) if receipt.bulk is not None else 0
+        if receipt.outcome != "accepted" or refused != bulk.refused_lines:
+            raise Wrong(f"expected {bulk.refused_lines} refused lines, got {refused} in a bulk {receipt.outcome}")
+
+    def _new_tokens(self) -> TokenSource:
+        return TokenSource(
+            self._connection,
+            audience=self._world.network_id,
+            participant=self._world.bank.participant,
+            key=self._world.bank.authentication,
+        )
+
+    def _bearer(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._tokens.token()}"}
+
+    def _receipt(self, submission: bytes) -> Receipt:
         answer = self._http.post(
             SUBMIT_PATH,
             content=submission,
-            headers={"content-type": "application/json", "authorization": f"Bearer {self.token()}"},
+            headers={"content-type": "application/json", **self._bearer()},
         )
         receipt = msgspec.json.decode(answer.content, type=Receipt)
-        log_key = PublicKey.from_x(self._world.network.log_key.public.x)
         verify_receipt(
             receipt,
-            origin=origin_of(self._world.network.id),
-            log_key=log_key,
+            origin=origin_of(self._world.network_id),
+            log_key=PublicKey.from_x(self._world.network.log_key.public.x),
             submission=submission,
             rulebook=RULEBOOK,
         )
-        if receipt.outcome != "accepted" or (receipt.bulk is not None and receipt.bulk.refused_lines):
-            raise Wrong(f"expected a receipt without refusals, got {receipt.outcome} {receipt.code}")
+        return receipt

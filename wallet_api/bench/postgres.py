@@ -1,4 +1,7 @@
-"""The PostgreSQL that the textbook ledger runs on: the wheel of the development packages, durable as it comes."""
+"""The PostgreSQL of a run: the wheel of the development packages, durable as it comes.
+
+The textbook ledger lives in it, and ours too where its store is PostgreSQL.
+"""
 
 import importlib
 import tempfile
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from sqlalchemy import make_url
 
 SETTINGS: Final = {
     "synchronous_commit": "on",
@@ -25,9 +29,32 @@ class NoPostgres(Exception):
     """There is no PostgreSQL to measure against; says what is missing."""
 
 
+class Postgres:
+    """A running server."""
+
+    def __init__(self, uri: str, pid: int) -> None:
+        self.uri = uri
+        """Address of its first database (libpq)."""
+        self.pid = pid
+        """Process id of the server; those of its connections are its children."""
+
+    def version(self) -> str:
+        """Return its version."""
+        with psycopg.connect(self.uri) as connection:
+            return connection.info.parameter_status("server_version") or ""
+
+    def new_database(self, name: str) -> str:
+        """Make an empty database; returns its SQLAlchemy URL."""
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            statement = psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(psycopg.sql.Identifier(name))
+            connection.execute(statement)
+        url = make_url(self.uri).set(drivername="postgresql+psycopg", database=name)
+        return url.render_as_string(hide_password=False)
+
+
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Run a fresh PostgreSQL on a Unix socket; give its address (libpq URI).
+def running_postgres() -> Iterator[Postgres]:
+    """Run a fresh PostgreSQL on a Unix socket.
 
     Raises:
         NoPostgres: the wheel is not installed, or its server does not start here.
@@ -49,7 +76,7 @@ def running_postgres() -> Iterator[str]:
         try:
             uri: str = server.get_uri()
             _configure(uri)
-            yield uri
+            yield Postgres(uri, server.get_pid())
         finally:
             server.cleanup()
 

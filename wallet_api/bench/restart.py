@@ -1,11 +1,11 @@
 """How long a node takes to be ready again: newest snapshot, then the blocks after it, as many as there may be.
 
-As a program it is the probe: a fresh process opens the log of a folder and says how long that took.
+As a program it is the probe: a fresh process opens the log of a place and says how long that took.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -17,8 +17,8 @@ from settlement.rules import RULEBOOKS
 from wallet_api.bench import books, probe
 from wallet_api.bench.bench import Bench
 from wallet_api.bench.figures import Figure, figure
-from wallet_api.bench.world import bulks
-from wallet_api.follow import make_follower
+from wallet_api.bench.payments import UNIFORM, bulks, split
+from wallet_api.bench.place import Place
 from wallet_api.sandbox.folder import read_document, read_log_key
 
 
@@ -26,6 +26,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Which node."""
 
     folder: str
+    urls: dict[str, str]
+    """As in ``Place``."""
 
 
 class Restarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,42 +41,42 @@ class Restarted(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(bench: Bench) -> Iterator[Figure]:
     """Yield the seconds of a restart, and how fast the projections were built before it."""
-    scale = bench.scale
-    folder = bench.folder / "restarted"
-    settings = books.settings_of(folder)
-    books.found(folder, bench.world)
-    blocks = -(-scale.restart_entries // scale.bulk_lines)
-    # The worst moment to end is just before a snapshot; the follower is told of nothing after the newest one.
-    tail = min(blocks // 2, -(-settings.snapshot_every // scale.bulk_lines))
-    _write(bench, folder, blocks - tail)
-    bench.say("following them: projections and snapshots as in operation")
-    started = time.monotonic()
-    with ExitStack() as stack:
-        make_follower(stack, settings).catch_up()
-    followed_s = time.monotonic() - started
-    _write(bench, folder, tail)
+    large = bench.large
     samples = []
-    for run in range(scale.runs):
-        bench.say(f"restart, run {run + 1} of {scale.runs}")
-        restarted = probe.run(__spec__.name, Question(folder=str(folder)), Restarted)
-        assert restarted.size > scale.restart_entries, "nothing was lost"
-        assert restarted.replayed_blocks >= tail, "there is no snapshot of the tail"
+    for run in range(bench.scale.runs):
+        bench.say(f"restart, run {run + 1} of {bench.scale.runs}")
+        restarted = restart(large.place)
+        assert restarted.size > large.entries, "nothing was lost"
+        assert restarted.replayed_blocks >= large.tail, "there is no snapshot of the tail"
         samples.append(restarted.seconds)
     yield figure("restart_s_1m", "s", samples)
-    yield figure("views_entries_per_s", "1/s", [(blocks - tail) * scale.bulk_lines / followed_s])
+    yield figure("views_entries_per_s", "1/s", [large.followed_per_s])
 
 
-def _write(bench: Bench, folder: Path, blocks: int) -> None:
-    bench.say(f"writing {blocks * bench.scale.bulk_lines} entries")
-    with books.sequencing(folder, bench.world.network) as sequencer:
-        for _ in range(blocks):
-            books.submit(sequencer, bulks(bench.world, 1, bench.scale.bulk_lines, is_hot=False, seed=bench.seed()))
+def figures(bench: Bench, place: Place, label: str) -> Iterator[Figure]:
+    """Yield the seconds of a restart of a node that was stopped, at the worst moment: just before a snapshot.
+
+    So many entries as lie between two snapshots are added first; no follower is told of them.
+    """
+    bench.say(f"restart at {label} entries")
+    tail = bulks(bench.world, split(place.settings.snapshot_every, bench.scale.bulk_lines), UNIFORM, seed=bench.seed())
+    with books.sequencing(place, bench.world.network) as sequencer:
+        books.submit(sequencer, (bulk.submission for bulk in tail))
+    restarts = [restart(place) for _ in range(bench.scale.runs)]
+    yield figure(f"restart_s_{label}", "s", [each.seconds for each in restarts])
+    yield figure(f"restart_{label}_replayed_blocks", "blocks", [each.replayed_blocks for each in restarts])
+
+
+def restart(place: Place) -> Restarted:
+    """Open the log of a place, where no node runs, in a fresh process."""
+    return probe.run(__spec__.name, Question(folder=str(place.folder), urls=dict(place.urls)), Restarted)
 
 
 def main() -> None:
-    """Open the log of a folder, as a node does, and say how long that took."""
-    folder = Path(probe.question(Question).folder)
-    settings = books.settings_of(folder)
+    """Open the log of a place, as a node does, and say how long that took."""
+    question = probe.question(Question)
+    folder = Path(question.folder)
+    settings = Place(folder, question.urls).settings
     log_key = read_log_key(folder)
     document = read_document(folder)
     started = time.perf_counter()

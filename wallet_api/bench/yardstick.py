@@ -8,11 +8,19 @@ import msgspec
 import psycopg
 
 from wallet_api.bench import load, textbook
+from wallet_api.bench.payments import Singles
+from wallet_api.bench.plan import Result, post
 from wallet_api.bench.server import Server
 from wallet_api.bench.world import World, funds_tiyn
 
 CREATED = 201
 """Status of a transfer that was carried out."""
+
+REFUSED = 422
+"""Status of one that a rule refuses."""
+
+UNSIGNED = 400
+"""Status of one whose signature does not hold."""
 
 
 class Yardstick:
@@ -22,14 +30,16 @@ class Yardstick:
         self._server = server
         self._folder = folder
 
-    def submit(self, submissions: list[bytes], *, connections: int) -> load.Result:
-        """Send transfers, each to be carried out.
+    def pay(self, singles: Singles, *, connections: int) -> Result:
+        """Send single transfers in a closed loop.
 
         Raises:
-            LoadFailed: one was not.
+            LoadFailed: one ended otherwise than it must, or the run broke off.
         """
-        requests = [load.post(textbook.PATH, submission) for submission in submissions]
-        return load.send(requests, port=self._server.port, connections=connections, folder=self._folder, status=CREATED)
+        requests = [post(textbook.PATH, submission) for submission in singles.submissions]
+        result = load.send(requests, port=self._server.port, connections=connections, folder=self._folder)
+        load.expect(result, {CREATED: singles.accepted, REFUSED: singles.refused, UNSIGNED: singles.unsigned})
+        return result
 
 
 def fill(uri: str, world: World) -> None:
@@ -40,6 +50,7 @@ def fill(uri: str, world: World) -> None:
         with connection.cursor().copy("COPY account (id, owner, asset, balance) FROM STDIN") as copy:
             for wallet in world.wallets:
                 copy.write_row((wallet, world.bank.participant, "KZT", funds_tiyn(world)))
+            copy.write_row((world.poor, world.bank.participant, "KZT", 0))
         connection.execute("VACUUM ANALYZE")
 
 

@@ -8,7 +8,14 @@ import sys
 
 import typer
 
-from wallet_api.cli import network_commands, pilot_commands, reading_commands, signing_commands, verify_commands
+from wallet_api.cli import (
+    bench_command,
+    network_commands,
+    pilot_commands,
+    reading_commands,
+    signing_commands,
+    verify_commands,
+)
 from wallet_api.cli.exits import UNAVAILABLE, USAGE
 
 app = typer.Typer(
@@ -35,7 +42,7 @@ verify.command("receipt")(verify_commands.verify_receipt_file)
 verify.command("ledger")(verify_commands.verify_ledger)
 app.command()(network_commands.rebuild_views)
 app.command()(pilot_commands.pilot)
-app.command()(pilot_commands.bench)
+app.command()(bench_command.bench)
 
 
 def main() -> None:

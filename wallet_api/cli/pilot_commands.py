@@ -1,17 +1,14 @@
-"""Commands to watch the whole thing: the pilot day, the benchmark."""
+"""The command to watch the whole thing: the pilot day."""
 
 import signal
-import sys
-import tempfile
 import time
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wallet_api.cli.exits import DONE, UNAVAILABLE
-from wallet_api.cli.output import JsonOption, ends, standard_error, standard_output, write_file, write_json
+from wallet_api.cli.exits import UNAVAILABLE
+from wallet_api.cli.output import JsonOption, ends, standard_error, standard_output, write_json
 from wallet_api.sandbox.pilot_day import ACTS_FRESH, ACTS_MORE, How, play, play_on, prepare_folder, start
 from wallet_api.sandbox.pilot_plan import Scale
 from wallet_api.sandbox.pilot_report import RichShow, print_report, report_document
@@ -64,29 +61,3 @@ def pilot(
             return
     if code != 0:
         raise typer.Exit(UNAVAILABLE)
-
-
-@ends
-def bench(
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File for the report (JSON).", dir_okay=False)] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", help="What to measure; may be given more than once.")
-    ] = None,
-    is_quick: Annotated[bool, typer.Option("--quick", help="Tiny sizes that only show that everything works.")] = False,
-    runs: Annotated[int | None, typer.Option(min=1, help="How often each figure is measured.")] = None,
-    is_json: JsonOption = False,
-) -> None:
-    """Measure this ledger against a textbook one on this machine, in one run. Needs the development packages."""
-    # Imported here: it brings the textbook's database along, which no other command needs.
-    from wallet_api.bench.main import run
-
-    if not is_json:
-        code = run(json_path=out, only=only, quick=is_quick, runs=runs)
-    else:
-        with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
-            report = out or Path(folder) / "report.json"
-            code = run(json_path=report, only=only, quick=is_quick, runs=runs)
-            measured = report.read_bytes() if report.exists() else b""
-        write_file(None, measured.strip())
-    if code != DONE:
-        raise typer.Exit(code)

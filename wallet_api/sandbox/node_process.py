@@ -1,9 +1,11 @@
 """A node in a process of its own, as `tenge node` runs it, started and watched by a sandbox."""
 
+import os
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -34,8 +36,21 @@ class NodeStarted(msgspec.Struct):
 class NodeProcess:
     """A running node."""
 
-    def __init__(self, folder: Path, *, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         """Start a node on a folder and wait until it accepts connections.
+
+        Args:
+            folder: of the node.
+            port: to listen on; 0 lets the system choose.
+            host: to listen on.
+            settings: further settings, as environment variables.
 
         Raises:
             NodeDidNotStart: it did not.
@@ -57,6 +72,7 @@ class NodeProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
+            env=None if settings is None else {**os.environ, **settings},
         )
         assert self._process.stdout is not None, "a pipe was asked for"
         assert self._process.stderr is not None, "a pipe was asked for"
@@ -73,6 +89,11 @@ class NodeProcess:
     ) -> None:
         """Stop the node."""
         self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node."""
+        return self._process.pid
 
     @property
     def log(self) -> str:
