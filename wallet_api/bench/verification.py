@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
 from ledger.log.export import write_export
 from ledger.log.stores import open_reader
 from ledger.log.verify import verify_export, workers_for
@@ -31,6 +33,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     exports = {"entries": (bulk_export, scale.verified_lines), "singles": (single_export, len(signed))}
     verified: dict[tuple[str, bool], list[float]] = {}
     checked: dict[bool, list[float]] = {}
+    openssl: list[float] = []
     for run in range(scale.runs):
         bench.say(f"verification, run {run + 1} of {scale.runs}")
         for on_one_core in (False, True):
@@ -39,11 +42,15 @@ def measure(bench: Bench) -> Iterator[Figure]:
                 verified.setdefault((name, on_one_core), []).append(count / seconds)
             processes = 1 if on_one_core else signatures.cores()
             checked.setdefault(on_one_core, []).append(signatures.per_second(question, processes=processes))
+        openssl.append(signatures.per_second(msgspec.structs.replace(question, is_openssl=True), processes=1))
     for on_one_core, suffix in ((False, ""), (True, "_one_core")):
         yield figure(f"verify_entries{suffix}_per_s", "1/s", verified["entries", on_one_core])
         yield figure(f"verify_singles{suffix}_per_s", "1/s", verified["singles", on_one_core])
         yield figure(f"signature_checks{suffix}_per_s", "1/s", checked[on_one_core])
         yield ratio(f"verify_single_vs_signature_speed{suffix}", verified["singles", on_one_core], checked[on_one_core])
+    yield ratio("verify_single_vs_one_core_of_signatures", verified["singles", False], checked[True])
+    yield figure("openssl_checks_one_core_per_s", "1/s", openssl)
+    yield ratio("verify_single_vs_one_core_of_openssl", verified["singles", False], openssl)
 
 
 def _export(bench: Bench, name: str, submissions: Sequence[bytes], *, at_once: int) -> Path:
