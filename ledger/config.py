@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     annex_url: str | None = None
     """Database of the erasable openings of commitments, of the same two kinds; unset: `annex.db` in the folder. One of
     its own, so that what is erased is in no backup of the blocks or views."""
+    queries_url: str | None = None
+    """Database of what those that watch others asked, of the same two kinds; unset: `queries.db` in the folder. It is
+    only appended to; what cannot be put on record there is not answered."""
     checkpoint_path: Path | None = None
     """File that keeps the newest checkpoint outside the database, best on another disk; unset: in the folder."""
     take_over: bool = False
@@ -80,6 +83,11 @@ class Settings(BaseSettings):
     def annex_store_url(self) -> str:
         """Database of the annex."""
         return self.annex_url or f"sqlite:///{self.node / 'annex.db'}"
+
+    @property
+    def query_log_url(self) -> str:
+        """Database of the query log."""
+        return self.queries_url or f"sqlite:///{self.node / 'queries.db'}"
 
     @property
     def checkpoint_file(self) -> Path:

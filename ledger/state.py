@@ -16,6 +16,8 @@ from ledger.units import TimestampUs
 
 Value = TypeVar("Value")
 
+_NO_ROWS: Final = b"{}"
+
 
 class Table(Generic[Value]):
     """A named table of the state: text keys, values of one type.
@@ -95,10 +97,16 @@ class State:
         self._seen.forget_before(time_us)
 
     def digest(self) -> bytes:
-        """SHA-256 over the canonical form of all tables and the window: equal states, equal digests."""
+        """SHA-256 over the canonical form of the tables that have rows and the window: equal states, equal digests.
+
+        Tables without rows are left out, so that a table that a later program adds changes no digest by itself.
+        """
         digest = hashlib.sha256(b"dt/v1/state\0")
-        for part in self.dump():
-            digest.update(len(part).to_bytes(8) + part)
+        *tables, window = self.dump()
+        for name, rows in zip(tables[::2], tables[1::2], strict=True):
+            if rows != _NO_ROWS:
+                digest.update(len(name).to_bytes(8) + name + len(rows).to_bytes(8) + rows)
+        digest.update(len(window).to_bytes(8) + window)
         return digest.digest()
 
     def dump(self) -> Sequence[bytes]:

@@ -10,6 +10,7 @@ one named constant, so that it can be changed where it stands:
   what was decided before it stands until a correction restates it.
 - Production: the columns after "date of distribution" could not be read. A pool must be accredited, and a licence
   active, in the moment of distribution. Two commitments to one IIN differ in their salts, so they are not compared.
+- Prices: any supervisor may publish them. A date of distribution without a time is the day's first moment.
 - Coins: the same scale at every exchange. A token of an exchange or its group is registered as such, never admitted.
 - Custody: what an auditor saw, less what was withdrawn since the look, is the most an exchange may owe. The look is at
   most a day old. Payouts of pools are told apart by their output on the coin's chain.

@@ -6,7 +6,7 @@ the tenge; :func:`pilot_book` adds banks with accounts and money.
 
 import itertools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ledger.crypto import canonical, jws
@@ -306,9 +306,11 @@ def refused_with(outcome: Outcome) -> str:
     return outcome.code.code
 
 
-def pilot_book(rulebook: Rulebook = CORE_RULEBOOK, *, document: bytes | None = None) -> Book:
+def pilot_book(
+    rulebook: Rulebook = CORE_RULEBOOK, *, document: bytes | None = None, make: Callable[..., Book] = Book
+) -> Book:
     """Two banks with an own account and two wallets each; bank-a holds 1,000,000.00 tenge."""
-    book = Book(rulebook, document=document)
+    book = make(rulebook, document=document)
     for bank, code in (("bank-a", "601"), ("bank-b", "602")):
         book.admit(bank, Role.INTERMEDIARY, code)
         book.open_account(bank, own_account(code), account_class="own")

@@ -18,6 +18,7 @@ from ledger.units import (
     AssetId,
     DigestField,
     KindField,
+    ParticipantId,
     SaltField,
     TimestampField,
 )
@@ -54,6 +55,11 @@ class Entry:
     postings: tuple[Posting, ...]
     mandated: tuple[AccountId, ...] = ()
     """Holder-bound accounts whose debit a mandate covers; the rule that says so has checked its limits."""
+    keeper: ParticipantId | None = None
+    """Whose accounts are debited, where an order lets another send the entry; the rule that says so has checked the
+    order. None: the sender's."""
+    is_through_freeze: bool = False
+    """Whether accounts that an order has frozen are debited too: a court takes what it had arrested."""
 
 
 @dataclass(frozen=True, slots=True)

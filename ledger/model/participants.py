@@ -45,6 +45,8 @@ class Role(StrEnum):
     """A state body that reads everything and may freeze accounts."""
     AUDITOR = "auditor"
     """Reads everything and attests reserves."""
+    UTILITY = "utility"
+    """An energy undertaking: the system operator or a grid company. It has no power over money."""
 
 
 class Participant(Record, frozen=True, kw_only=True):

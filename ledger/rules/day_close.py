@@ -58,7 +58,7 @@ def _close(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(BUSINESS_DATE_NOT_LATER, detail=f"{body.opens} is not after {body.closes}")
     if (days := _days_between(body.closes, body.opens)) > BUSINESS_DATE_STEP_MAX_DAYS:
         return Refused(BUSINESS_DATE_TOO_FAR, detail=f"{body.opens} is {days} days after {body.closes}")
-    changed = msgspec.structs.replace(ledger, business_date=body.opens)
+    changed = msgspec.structs.replace(ledger, business_date=body.opens, former_business_date=body.closes)
     if ledger.following_rulebook_from is not None and ledger.following_rulebook_from <= body.opens:
         assert ledger.following_rulebook is not None, "a date without a version is never set"
         changed = msgspec.structs.replace(

@@ -147,7 +147,7 @@ def _debit(
     if account is None:
         return Refused(DEBIT_ACCOUNT_NOT_FOUND, detail=f"{posting.account} is no account of the sender")
     is_contra = account.account_class == CONTRA
-    if not is_contra and account.owner != submitted.signed.transaction.participant:
+    if not is_contra and account.owner != (entry.keeper or submitted.signed.transaction.participant):
         return Refused(DEBIT_ACCOUNT_NOT_FOUND, detail=f"{posting.account} is no account of the sender")
     if is_contra and not _may_issue(view, submitted, account):
         return Refused(CONTRA_ACCOUNT_RESERVED, detail=f"{posting.account} is the contra account of {account.asset}")
@@ -156,7 +156,8 @@ def _debit(
     if account.status is not AccountStatus.OPEN:
         if account.status is AccountStatus.CLOSED:
             return Refused(DEBIT_ACCOUNT_CLOSED, detail=f"account {posting.account} is closed")
-        return Refused(DEBIT_ACCOUNT_FROZEN, detail=f"account {posting.account} is frozen")
+        if not entry.is_through_freeze:
+            return Refused(DEBIT_ACCOUNT_FROZEN, detail=f"account {posting.account} is frozen")
     if (
         account.holder_key is not None
         and account.holder_key not in submitted.signed.signers

@@ -26,6 +26,8 @@ class LedgerState(Record, frozen=True, kw_only=True):
 
     network: str
     business_date: DateField
+    former_business_date: DateField | None = None
+    """The business date before this one; None until the first day close."""
     rulebook: int
     following_rulebook: int | None = None
     following_rulebook_from: DateField | None = None

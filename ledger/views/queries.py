@@ -1,6 +1,6 @@
 """Reading the views. Each answer names the size of the log it includes, from the same read transaction."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from ledger.crypto import merkle
 from ledger.log.block_reader import AnyRow
 from ledger.model.transactions import reference_time_us
-from ledger.rules.admissible import REFERENCE_AGE_MAX_US
+from ledger.rules.admissible import REFERENCE_AGE_MAX_US, REFERENCE_AHEAD_MAX_US
 from ledger.seen import Seen
-from ledger.units import AccountId, ParticipantId, Reference
+from ledger.units import AccountId, ParticipantId, Reference, TimestampUs
 from ledger.views import statements
 from ledger.views.answers import (
     AsOf,
@@ -49,6 +49,9 @@ DAYS_PER_PAGE_MAX: Final = 1_000
 """Most business days of one answer: almost four years of them."""
 
 _SEEN_ID_BYTES: Final = 16
+
+MILLISECOND_US: Final = 1_000
+"""Microseconds in a millisecond, the unit of time in a reference."""
 
 _TRANSACTION: Final = select(
     *(column for column in TRANSACTIONS.c if column.name in TransactionRow.__struct_fields__),
@@ -111,6 +114,41 @@ class ViewReader:
         return self._transaction(
             TRANSACTIONS.c.id_key == id_key(transaction_id), TRANSACTIONS.c.transaction_id == transaction_id
         )
+
+    def transactions_of(
+        self,
+        participant: ParticipantId,
+        *,
+        from_us: TimestampUs,
+        until_us: TimestampUs,
+        kinds: Collection[str] | None = None,
+        limit: int,
+    ) -> AsOf[tuple[TransactionRow, ...]]:
+        """Return what a participant sent and the ledger accepted between two moments, in the order of the log.
+
+        Args:
+            participant: the sender.
+            from_us: first time of a block.
+            until_us: first time that is too late.
+            kinds: only these; all of them unless given.
+            limit: most rows: the earliest ones.
+        """
+        # References of one sender ascend with the time in them, which is near that of the block: an index serves.
+        first = max(0, from_us - REFERENCE_AGE_MAX_US)
+        last = until_us + REFERENCE_AHEAD_MAX_US
+        query = _TRANSACTION.where(
+            TRANSACTIONS.c.participant == participant,
+            TRANSACTIONS.c.reference >= _first_reference(first),
+            TRANSACTIONS.c.reference < _first_reference(last + MILLISECOND_US),
+            TRANSACTIONS.c.code == "",
+            BLOCKS.c.time_us >= from_us,
+            BLOCKS.c.time_us < until_us,
+        )
+        if kinds is not None:
+            query = query.where(TRANSACTIONS.c.kind.in_(sorted(kinds)))
+        with self._reading() as (connection, applied):
+            rows = connection.execute(query.order_by(TRANSACTIONS.c.sequence).limit(limit)).all()
+            return _as_of(applied, tuple(map(_transaction_row, rows)))
 
     def refusals(self, sequence: int) -> AsOf[tuple[RefusalRow, ...]]:
         """Return the refusals among the leaves of one transaction, named by its first leaf, in order of lines.
@@ -230,6 +268,11 @@ class ViewReader:
                 yield connection, read_applied(connection)
         except DBAPIError as error:
             raise ViewsUnavailable(f"the views cannot be read: {error.orig}") from error
+
+
+def _first_reference(time_us: int) -> bytes:
+    """The least reference of a moment: a UUIDv7 begins with its milliseconds, in 48 bits."""
+    return min(time_us // MILLISECOND_US, 2**48 - 1).to_bytes(6) + bytes(10)
 
 
 def _as_of(applied: Applied, value: Value) -> AsOf[Value]:

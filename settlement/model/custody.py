@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from ledger.model.record import Record
-from ledger.units import BusinessDate, DateField, DigestField, TimestampField, TotalField
+from ledger.units import BusinessDate, DateField, DigestField, OrderField, TimestampField, TotalField
 
 MILLION: Final = 1_000_000
 """Parts of a fee of one: fees are posted in parts per million of the amount."""
@@ -16,6 +16,16 @@ client money to reach the house. No act that sets one was found; this one is ass
 
 FeeField = Annotated[int, Meta(ge=0, le=FEE_PPM_MAX)]
 """A fee in parts per million of the tenge amount of a trade."""
+
+
+NOTICE_DAYS_DEFAULT: Final = 1
+"""Notice of a higher fee where no supervisor has set one, in calendar days: it starts on the next day."""
+
+NOTICE_DAYS_MAX: Final = 366
+"""Longest notice that may be asked for, in calendar days: a year."""
+
+NoticeDaysField = Annotated[int, Meta(ge=1, le=NOTICE_DAYS_MAX)]
+"""Notice of a higher fee, in calendar days."""
 
 
 class Attestation(Record, frozen=True, kw_only=True):
@@ -43,6 +53,22 @@ class Tariff(Record, frozen=True, kw_only=True):
         if self.following_ppm is None or self.following_from is None or business_date < self.following_from:
             return self.fee_ppm
         return self.following_ppm
+
+
+class TariffNotice(Record, frozen=True, kw_only=True):
+    """How long before it starts a higher fee must be posted; one for all exchanges."""
+
+    days: NoticeDaysField
+    """Calendar days after the business date on which it was posted."""
+    following_days: NoticeDaysField | None = None
+    following_from: DateField | None = None
+    order: OrderField
+
+    def on(self, business_date: BusinessDate) -> int:
+        """Return the days that hold for a tariff posted on a business date."""
+        if self.following_days is None or self.following_from is None or business_date < self.following_from:
+            return self.days
+        return self.following_days
 
 
 def fee_limit(amount: int, fee_ppm: int) -> int:

@@ -63,10 +63,15 @@ class LotState(StrEnum):
     OPEN = "open"
     UNLICENSED = "unlicensed"
     """The licence was not active in the moment of distribution: on record, no credit."""
+    CORRECTED = "corrected"
+    """The pool took the row back; what stands in its place, if anything, is another lot."""
 
 
 class ProductionLot(Record, frozen=True, kw_only=True):
-    """Coins that one row of a report brought into being; keyed ``<pool>/<report>/<row>``."""
+    """Coins that one row of a report brought into being; keyed ``<pool>/<report>/<row>``.
+
+    A correction makes a lot of its own: its key has a version from 2 on, ``<pool>/<report>/<row>/<version>``.
+    """
 
     miner: ParticipantField
     coin: CoinField
@@ -78,3 +83,7 @@ class ProductionLot(Record, frozen=True, kw_only=True):
     subtype: Subtype
     receipt_value: TotalField
     state: LotState
+    supersedes: str | None = None
+    """For a lot that a correction brought: the key of the one it stands for."""
+    superseded_by: str | None = None
+    """For a corrected lot: the key of the one in its place; None where the row was withdrawn."""

@@ -1,4 +1,4 @@
-"""What the registers hold: exchanges, miners, licences, pools, coins."""
+"""What the registers hold: exchanges and their permissions, miners, licences, pools, coins and the price list."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -27,6 +27,24 @@ class Register(StrEnum):
     EXCHANGE = "exchange"
     POOL = "pool"
     LICENCE = "licence"
+    SITE = "site"
+    METER = "meter"
+    PERMISSION = "permission"
+    PRICE_LIST = "price_list"
+    UTILITY = "utility"
+
+
+class Activity(StrEnum):
+    """What AFSA permits an exchange to do; each permission is granted by itself."""
+
+    TRADING_FACILITY = "trading_facility"
+    """Operating a digital asset trading facility: matching orders."""
+    CUSTODY = "custody"
+    BROKERAGE = "brokerage"
+    """Dealing as agent, over the counter included."""
+    PRINCIPAL = "principal"
+    """Dealing as principal."""
+    MONEY_SERVICES = "money_services"
 
 
 class Exchange(Record, frozen=True, kw_only=True):
@@ -69,3 +87,17 @@ class Coin(Record, frozen=True, kw_only=True):
     scale: ScaleField
     issued_by: LabelField | None = None
     """For a token that an exchange, or a firm of its group, issued itself: who. It is never admitted."""
+
+
+class Permission(Record, frozen=True, kw_only=True):
+    """A permission that AFSA granted an exchange; keyed by its number."""
+
+    exchange: ParticipantField
+    activity: Activity
+    history: History
+
+
+class ListedCoin(Record, frozen=True, kw_only=True):
+    """A coin whose value the tax authority publishes, a closed list; keyed by its symbol."""
+
+    history: History

@@ -21,6 +21,12 @@ AFFILIATE_CLIENT: Final = AccountClass(
     "Money or coins of a client related to the exchange: a client like any other, and watched.",
     is_client=True,
 )
+TAX_ESCROW: Final = AccountClass(
+    "tax_escrow",
+    _EXCHANGE,
+    "Tax kept out of sales: the tax authority's money, bound to its key.",
+    is_client=True,
+)
 HOUSE: Final = AccountClass("house", _EXCHANGE, "Money of the exchange itself.")
 FEE: Final = AccountClass("fee", _EXCHANGE, "Fees the exchange has earned.")
 
@@ -33,4 +39,4 @@ SELLER_CLASSES: Final = frozenset({CLIENT_SEGREGATED.name, MINER_PROCEEDS.name, 
 BUYER_CLASSES: Final = frozenset({CLIENT_SEGREGATED.name, AFFILIATE_CLIENT.name})
 """Who may buy coins: not on a miner's account, so that the coins in it are mined ones."""
 
-CLASSES: Final = (CLIENT_SEGREGATED, MINER_PROCEEDS, AFFILIATE_CLIENT, HOUSE, FEE)
+CLASSES: Final = (CLIENT_SEGREGATED, MINER_PROCEEDS, AFFILIATE_CLIENT, TAX_ESCROW, HOUSE, FEE)

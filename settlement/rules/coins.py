@@ -11,7 +11,7 @@ from ledger.state import View
 from ledger.units import AccountField, AssetId, LabelField, ParticipantId, TimestampUs
 from settlement.model.intervals import was_active
 from settlement.model.registers import Coin, CoinField, ScaleField
-from settlement.rules.tables import COINS, EXCHANGES
+from settlement.rules.tables import COINS, EXCHANGES, WIND_DOWNS
 
 ISSUANCE_KINDS = ("custody_credit", "custody_debit")
 """Kinds that move coins in and out of what an exchange owes."""
@@ -52,9 +52,12 @@ def coin_asset(coin: str, exchange: ParticipantId) -> AssetId:
 
 
 def refuse_venue(view: View, exchange_id: ParticipantId, *moments: TimestampUs) -> Refused | None:
-    """Refuse unless the exchange is registered and active at all the moments."""
+    """Refuse unless the exchange is registered and active at all the moments, and was not being wound down."""
     exchange = view.get(EXCHANGES, exchange_id)
+    wind_down = view.get(WIND_DOWNS, exchange_id)
     for moment in moments:
+        if wind_down is not None and wind_down.stands_at(moment):
+            return Refused(VENUE_LICENCE_INVALID, detail=f"exchange {exchange_id} was being wound down at {moment}")
         if exchange is None or not was_active(exchange.history, moment):
             return Refused(VENUE_LICENCE_INVALID, detail=f"exchange {exchange_id} was not active at {moment}")
     return None

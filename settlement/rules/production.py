@@ -5,7 +5,7 @@ the moment of distribution is taken, for the coins exist, but its lot is unlicen
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -45,22 +45,33 @@ LICENCE_UNKNOWN = RefusalCode("licence_unknown", "No licence of this number is r
 LICENCE_OF_OTHER_MINER = RefusalCode("licence_of_other_miner", "The licence is another miner's.")
 LICENCE_DATE_DIFFERS = RefusalCode("licence_date_differs", "The licence was issued on another date.")
 
+ROW_REFUSALS: Final = (
+    ROW_REPEATED,
+    PAYOUT_REPEATED,
+    DISTRIBUTION_IN_FUTURE,
+    POOL_NOT_ACCREDITED,
+    MINER_UNKNOWN,
+    MINER_IDENTITY_DIFFERS,
+    COIN_UNKNOWN,
+    LICENCE_UNKNOWN,
+    LICENCE_OF_OTHER_MINER,
+    LICENCE_DATE_DIFFERS,
+)
+"""What may refuse a row, in order."""
+
 
 def _report(view: View, submitted: Submitted) -> Proposal | Refused:
     body: ProductionReport = submitted.signed.body
     pool_id = submitted.signed.transaction.participant
-    pool = view.get(POOLS, pool_id)
     last = view.get(REPORTS, pool_id) or 0
     if body.sequence != last + 1:
         return Refused(REPORT_OUT_OF_ORDER, detail=f"expected report {last + 1}, got {body.sequence}")
-    if refused := _refuse_repeated(view, body.rows):
+    if refused := refuse_repeated(view, body.rows):
         return refused
-    for line, row in enumerate(body.rows):
-        refused = _refuse_row(view, submitted, pool, row, line)
-        if refused is not None:
-            return refused
+    if refused := refuse_rows(view, submitted, body.rows):
+        return refused
     # From here every row becomes a lot.
-    lots = [(f"{pool_id}/{body.sequence}/{row.row}", _lot(view, row)) for row in body.rows]
+    lots = [(f"{pool_id}/{body.sequence}/{row.row}", lot_of(view, row)) for row in body.rows]
     return Proposal(
         changes=(
             (REPORTS, pool_id, body.sequence),
@@ -76,7 +87,14 @@ def _report(view: View, submitted: Submitted) -> Proposal | Refused:
     )
 
 
-def _refuse_repeated(view: View, rows: Sequence[ProductionRow]) -> Refused | None:
+def refuse_repeated(view: View, rows: Sequence[ProductionRow], freed: frozenset[str] = frozenset()) -> Refused | None:
+    """Refuse a row number or payout that stands twice, or a payout that another lot rests on.
+
+    Args:
+        view: the state.
+        rows: of one report or correction.
+        freed: keys of the lots whose payouts may be used again, for they are taken back now.
+    """
     numbers: set[int] = set()
     payouts: set[str] = set()
     for line, row in enumerate(rows):
@@ -84,9 +102,29 @@ def _refuse_repeated(view: View, rows: Sequence[ProductionRow]) -> Refused | Non
             return Refused(ROW_REPEATED, line, f"row {row.row} stands twice")
         numbers.add(row.row)
     for line, row in enumerate(rows):
-        if row.payout in payouts or view.get(PAYOUTS, row.payout) is not None:
+        if row.payout in payouts or _is_taken(view, row.payout, freed):
             return Refused(PAYOUT_REPEATED, line, f"row {row.row}: payout {row.payout}")
         payouts.add(row.payout)
+    return None
+
+
+def _is_taken(view: View, payout: str, freed: frozenset[str]) -> bool:
+    """Whether a lot that stands rests on a payout."""
+    key = view.get(PAYOUTS, payout)
+    if key is None or key in freed:
+        return False
+    lot = view.get(LOTS, key)
+    assert lot is not None, "the payout was written with the lot"
+    return lot.state is not LotState.CORRECTED
+
+
+def refuse_rows(view: View, submitted: Submitted, rows: Sequence[ProductionRow]) -> Refused | None:
+    """Refuse rows that the registers contradict, the first one at fault."""
+    pool = view.get(POOLS, submitted.signed.transaction.participant)
+    for line, row in enumerate(rows):
+        refused = _refuse_row(view, submitted, pool, row, line)
+        if refused is not None:
+            return refused
     return None
 
 
@@ -113,7 +151,8 @@ def _refuse_row(view: View, submitted: Submitted, pool: Pool | None, row: Produc
     return None
 
 
-def _lot(view: View, row: ProductionRow) -> ProductionLot:
+def lot_of(view: View, row: ProductionRow) -> ProductionLot:
+    """Return the lot that a row makes; the row was checked."""
     licence: Licence | None = view.get(LICENCES, row.licence)
     offsets = view.get(UTC_OFFSETS, THE)
     assert licence is not None, "the row was checked"
@@ -143,16 +182,7 @@ MODULE = RuleModule(
             meaning="Report what a pool distributed among miners.",
             refusals=(
                 REPORT_OUT_OF_ORDER,
-                ROW_REPEATED,
-                PAYOUT_REPEATED,
-                DISTRIBUTION_IN_FUTURE,
-                POOL_NOT_ACCREDITED,
-                MINER_UNKNOWN,
-                MINER_IDENTITY_DIFFERS,
-                COIN_UNKNOWN,
-                LICENCE_UNKNOWN,
-                LICENCE_OF_OTHER_MINER,
-                LICENCE_DATE_DIFFERS,
+                *ROW_REFUSALS,
             ),
             decide=_report,
         ),

@@ -16,6 +16,7 @@ from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import PARTICIPANTS
 from ledger.state import Table, View
 from ledger.units import LabelField, OrderField, ParticipantField, ParticipantId, TimestampField
+from settlement.model.energy import Utility
 from settlement.model.intervals import (
     INTERVALS_MAX,
     History,
@@ -26,8 +27,9 @@ from settlement.model.intervals import (
     with_grant,
     with_status,
 )
-from settlement.model.registers import Exchange, Licence, Pool, Register
-from settlement.rules.tables import EXCHANGES, LICENCES, POOLS
+from settlement.model.registers import Exchange, Licence, ListedCoin, Permission, Pool, Register
+from settlement.model.sites import Meter, Site
+from settlement.rules.tables import EXCHANGES, LICENCES, METERS, PERMISSIONS, POOLS, PRICE_LIST, SITES, UTILITIES
 
 
 class RegistryExchange(Record, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class RegistryStatus(Record, frozen=True, kw_only=True):
 
     register: Register
     subject: LabelField
-    """Participant id of an exchange or pool, number of a licence."""
+    """Participant id of an exchange or pool, symbol of a listed coin, else the number."""
     status: Status
     from_us: TimestampField
     until_us: TimestampField | None = None
@@ -79,13 +81,19 @@ HISTORY_TOO_LONG = RefusalCode("history_too_long", "The history of the subject h
 GRANT_REFUSALS: Final = (REGISTER_FACTS_DIFFER, INTERVAL_EMPTY, INTERVAL_OVERLAPS, HISTORY_TOO_LONG)
 """What may refuse a grant, in order."""
 
-Subject = Exchange | Pool | Licence
+Subject = Exchange | Pool | Licence | Site | Meter | Permission | ListedCoin | Utility
 
-_REGISTERS: Final[Mapping[Register, Table[Any]]] = {
+REGISTERS: Final[Mapping[Register, Table[Any]]] = {
     Register.EXCHANGE: EXCHANGES,
     Register.POOL: POOLS,
     Register.LICENCE: LICENCES,
+    Register.SITE: SITES,
+    Register.METER: METERS,
+    Register.PERMISSION: PERMISSIONS,
+    Register.PRICE_LIST: PRICE_LIST,
+    Register.UTILITY: UTILITIES,
 }
+"""The registers whose subjects have a history, each with its table."""
 
 
 def refuse_role(view: View, participant_id: ParticipantId, role: Role) -> Refused | None:
@@ -141,7 +149,7 @@ def _pool(view: View, submitted: Submitted) -> Proposal | Refused:
 
 def _status(view: View, submitted: Submitted) -> Proposal | Refused:
     body: RegistryStatus = submitted.signed.body
-    table = _REGISTERS[body.register]
+    table = REGISTERS[body.register]
     subject = view.get(table, body.subject)
     if subject is None:
         return Refused(REGISTER_SUBJECT_UNKNOWN, detail=f"{body.register} {body.subject}")
@@ -172,7 +180,7 @@ MODULE = RuleModule(
         Kind(
             name="registry_status",
             body=RegistryStatus,
-            meaning="Suspend, revoke or restore an exchange, pool or licence for an interval.",
+            meaning="Suspend, revoke or restore what a register granted, for an interval.",
             refusals=(REGISTER_SUBJECT_UNKNOWN, INTERVAL_EMPTY, STATUS_NOT_CHANGEABLE, HISTORY_TOO_LONG),
             decide=_status,
         ),

@@ -1,11 +1,16 @@
 """Quota statements, computed from the ledger's state in the moment they are asked for."""
 
+from collections.abc import Sequence
+
 from ledger.state import View
 from ledger.units import BusinessDate, ParticipantId
 from settlement import quota
-from settlement.model.quota_policies import QUOTA_POLICIES
+from settlement.model.production import ProductionLot
+from settlement.model.quota_policies import RatePolicy
 from settlement.model.statement import QuotaStatement
-from settlement.rules.tables import CLAIMS, LOTS
+from settlement.rules.quota_policies import rate_policies
+from settlement.rules.tables import LOTS
+from settlement.views.claims import claims_of
 
 
 def quota_statement(view: View, miner: ParticipantId, coin: str, *, as_of: BusinessDate) -> QuotaStatement:
@@ -13,6 +18,19 @@ def quota_statement(view: View, miner: ParticipantId, coin: str, *, as_of: Busin
 
     A miner or coin nobody registered has an empty statement.
     """
+    claims, facts = claims_of(view, miner)
     return quota.quota_statement(
-        QUOTA_POLICIES, dict(view.items(LOTS)), dict(view.items(CLAIMS)), miner=miner, coin=coin, as_of=as_of
+        rate_policies(view), _lots_of(view, miner), claims, miner=miner, coin=coin, as_of=as_of, facts=facts
     )
+
+
+def quota_what_if(
+    view: View, miner: ParticipantId, coin: str, *, as_of: BusinessDate, policies: Sequence[RatePolicy]
+) -> quota.WhatIf:
+    """Return what the statement would say under other policies; dated, not overlapping."""
+    claims, facts = claims_of(view, miner)
+    return quota.what_if(policies, _lots_of(view, miner), claims, miner=miner, coin=coin, as_of=as_of, facts=facts)
+
+
+def _lots_of(view: View, miner: ParticipantId) -> dict[str, ProductionLot]:
+    return {key: lot for key, lot in view.items(LOTS) if lot.miner == miner}

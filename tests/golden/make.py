@@ -36,6 +36,7 @@ def main() -> None:
         "network": scribe.network,
         "state": scribe.state.digest().hex(),
         "checkpoint": scribe.replay.checkpoint,
+        "kinds": sorted(scribe.rulebook.kinds),
     }
     OUTCOME.write_text(json.dumps(outcome, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

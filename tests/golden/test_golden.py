@@ -36,11 +36,11 @@ def test_the_golden_log_comes_to_the_same_state() -> None:
     assert replay.state.digest().hex() == OUTCOME["state"]
 
 
-def test_the_golden_log_has_every_kind_accepted_and_many_refused() -> None:
+def test_the_golden_log_has_every_kind_of_its_time_accepted_and_many_refused() -> None:
     _, blocks = replayed()
     recorded = [each for block in blocks for each in block.recorded]
     accepted = {each.kind.name for each in recorded if not each.kept.refusal}
-    assert accepted == set(RULEBOOKS[1].kinds)
+    assert accepted == set(OUTCOME["kinds"]) <= set(RULEBOOKS[1].kinds)
     assert len({each.kept.refusal for each in recorded}) > 5
     assert any(each.kept.refused_lines for each in recorded)
     assert max(len(block.recorded) for block in blocks) > 1

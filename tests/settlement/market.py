@@ -6,6 +6,7 @@ that settles: a test changes the one thing it is about.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from ledger.crypto import canonical, jws
@@ -65,10 +66,10 @@ def accepted(outcome: Outcome) -> Accepted:
     return outcome
 
 
-def bare_market() -> Book:
-    """Everybody is admitted; the registers are empty."""
+def bare_market(make: Callable[..., Book] = Book) -> Book:
+    """Everybody is admitted; the registers are empty. ``make`` makes the book: one that keeps its blocks, say."""
     policies = dict(SETTLEMENT_POLICIES)
-    book = pilot_book(RULEBOOK, document=genesis_document(rulebook=RULEBOOK, policies=policies))
+    book = pilot_book(RULEBOOK, document=genesis_document(rulebook=RULEBOOK, policies=policies), make=make)
     for participant, role, code in (
         ("ministry", Role.SUPERVISOR, "701"),
         ("auditor", Role.AUDITOR, "702"),
@@ -82,9 +83,9 @@ def bare_market() -> Book:
     return book
 
 
-def registered_market() -> Book:
+def registered_market(make: Callable[..., Book] = Book) -> Book:
     """The registers hold the exchanges, the pool, the miner with its licence, and the coin."""
-    book = bare_market()
+    book = bare_market(make)
     from_us = TimestampUs(START_US - YEAR_US)
     for exchange in ("aix-one", "aix-two"):
         body = RegistryExchange(exchange=ParticipantId(exchange), licence=f"AFSA-{exchange}", from_us=from_us)
@@ -101,9 +102,9 @@ def registered_market() -> Book:
     return book
 
 
-def market() -> Book:
+def market(make: Callable[..., Book] = Book) -> Book:
     """A trading day: 100 BTC attested; the miner holds 10 BTC; client-a holds 900,000.00 tenge, client-b 5 BTC."""
-    book = registered_market()
+    book = registered_market(make)
     admit = CoinAdmit(coin="BTC", contra=account("CONTRABTC"))
     accepted(book.submit("coin_admit", admit, by="aix-one", signers=("aix-one-1", "ministry-1")))
     for holder, account_class, name in (

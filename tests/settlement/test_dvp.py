@@ -10,8 +10,8 @@ from ledger.state import State
 from ledger.units import AMOUNT_MAX, AssetId, BusinessDate, ParticipantId, TimestampUs
 from settlement.model.registers import Register
 from settlement.rules import RULEBOOK
-from settlement.rules.dvp import EXECUTION_AGE_MAX_US
 from settlement.rules.miners import RegistryLicence, RegistryMiner
+from settlement.rules.sales import EXECUTION_AGE_MAX_US
 from settlement.rules.tables import CLAIMS, MANDATES_USED, TRADES
 from tests.book import Book, end_of, key_of, refused_with
 from tests.settlement.market import (
@@ -340,6 +340,10 @@ def test_the_codes_of_a_kind_stand_in_the_order_they_are_looked_at() -> None:
         "miner_account_unconfirmed",
         "miner_licence_invalid",
         "reference_date_invalid",
+        "price_stale",
+        "price_missing",
+        "reference_price_differs",
+        "price_outside_band",
         "fee_above_tariff",
         "fee_account_unfit",
     ]
