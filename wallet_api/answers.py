@@ -37,9 +37,10 @@ def with_security_headers(send: Send) -> Send:
 
     async def decorated(message: Message) -> None:
         if message["type"] == "http.response.start":
-            own = [*message["headers"], *SECURITY_HEADERS]
-            if not any(name == b"cache-control" for name, _ in own):
-                own.append(NO_STORE)
+            own = [*message["headers"]]
+            # What a route says itself holds: a page with a style of its own names that style and nothing else.
+            given = {name for name, _ in own}
+            own += [header for header in (*SECURITY_HEADERS, NO_STORE) if header[0] not in given]
             message["headers"] = own
         await send(message)
 

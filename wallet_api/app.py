@@ -40,6 +40,8 @@ from wallet_api.open_submissions import open_argv
 from wallet_api.parts import Parts
 from wallet_api.problems import Problem
 from wallet_api.projections import Following, Projections
+from wallet_api.public_page import PublicPage
+from wallet_api.query_log import QueryLog
 from wallet_api.routes import (
     accounts,
     annex,
@@ -50,6 +52,12 @@ from wallet_api.routes import (
     participants,
     quotas,
     sandbox,
+    settlement_miners,
+    settlement_public,
+    settlement_queries,
+    settlement_registers,
+    settlement_statements,
+    settlement_venues,
     submission,
     tokens,
     transactions,
@@ -57,6 +65,26 @@ from wallet_api.routes import (
 
 WATCH_EVERY_S: Final = 0.2
 """How often the node looks whether its sequencer has failed, in seconds."""
+
+ROUTES: Final = (
+    transactions,
+    annex,
+    accounts,
+    participants,
+    days,
+    log,
+    quotas,
+    settlement_registers,
+    settlement_miners,
+    settlement_venues,
+    settlement_statements,
+    settlement_queries,
+    settlement_public,
+    tokens,
+    operations,
+    pages,
+)
+"""The modules whose routes every node has, in the order of the description."""
 
 LOG_KEYS: Final = "log"
 """Folder of the log's private keys, among the keys of the node."""
@@ -133,6 +161,7 @@ def running_node(settings: Settings, *, following: Following | None = None) -> I
         clock = _clock(read_genesis(document), opened.replay)
         following = following or FollowerProcess(follow_argv(settings))
         annexed = stack.enter_context(closing(Annex(settings.annex_store_url)))
+        queries = stack.enter_context(closing(QueryLog(settings.query_log_url)))
         reader = stack.enter_context(closing(ViewReader(settings.view_store_url)))
         sequencer = Sequencer(
             store=store,
@@ -151,7 +180,7 @@ def running_node(settings: Settings, *, following: Following | None = None) -> I
         )
         sequencer.start()
         stack.callback(sequencer.stop)
-        yield _parts(settings, document, clock, sequencer, projections, blocks=store, annexed=annexed)
+        yield _parts(settings, document, clock, sequencer, projections, blocks=store, annexed=annexed, queries=queries)
 
 
 def read_keyring(folder: Path) -> dict[Kid, PrivateKey]:
@@ -179,6 +208,7 @@ def _parts(
     *,
     blocks: BlockReader,
     annexed: Annex,
+    queries: QueryLog,
 ) -> Parts:
     def now_us() -> TimestampUs:
         # The system's clock is the sequencer's alone: it watches for jumps between two looks.
@@ -194,6 +224,8 @@ def _parts(
         projections=projections,
         blocks=blocks,
         annex=annexed,
+        queries=queries,
+        public=PublicPage(lambda: sequencer.state),
         tokens=Tokens(
             view=lambda: sequencer.state,
             ledger_time_us=now_us,
@@ -247,7 +279,7 @@ def _application(
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(Exception, on_internal_error)
-    for routes in (transactions, annex, accounts, participants, days, log, quotas, tokens, operations, pages):
+    for routes in ROUTES:
         app.include_router(routes.router)
     if genesis.clock == "scripted":
         app.include_router(sandbox.router)

@@ -23,6 +23,8 @@ from ledger.model.participants import Key, KeyUse, Role
 from ledger.rules.tables import KEYS, PARTICIPANTS, ledger_of
 from ledger.state import View
 from ledger.units import Kid, ParticipantId, TimestampUs
+from settlement.model.authorities import EVERY_PART, Part
+from settlement.rules.authorities import readable_parts
 from wallet_api.problems import Problem
 
 TOKEN_BYTES: Final = 32
@@ -52,12 +54,6 @@ FORM_FIELDS_MAX: Final = 8
 GRANT_TYPE: Final = "client_credentials"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-READS_EVERYTHING: Final = frozenset({Role.SUPERVISOR, Role.AUDITOR})
-"""Roles that read every account and transaction."""
-
-READS_QUOTAS: Final = frozenset({Role.SUPERVISOR, Role.AUDITOR, Role.OPERATOR, Role.ISSUER})
-"""Roles that read every miner's quota."""
-
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -66,11 +62,17 @@ class Grant:
     participant: ParticipantId
     role: Role
     kid: Kid
+    parts: frozenset[Part] = frozenset()
+    """What it reads of everybody, besides all that is its own."""
 
     @property
     def reads_everything(self) -> bool:
         """Whether every account and transaction is open to it."""
-        return self.role in READS_EVERYTHING
+        return Part.CASES in self.parts
+
+    def reads_of(self, owner: str) -> frozenset[Part]:
+        """Return the parts that it reads of a miner or an exchange: every one of its own."""
+        return EVERY_PART if owner == self.participant else self.parts
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +240,8 @@ class Tokens:
     def _granted(self, kid: Kid, key: Key) -> Grant:
         participant = self._view().get(PARTICIPANTS, key.participant)
         assert participant is not None, "a key belongs to a participant"
-        return Grant(key.participant, participant.role, kid)
+        parts = readable_parts(self._view(), key.participant, participant.role, self._ledger_time_us())
+        return Grant(key.participant, participant.role, kid, parts)
 
 
 def _digest(token: str) -> bytes:

@@ -19,7 +19,7 @@ VERSION: Final = "1.0.0"
 ALWAYS: Final = ("route_unknown", "method_not_allowed", "request_invalid", "internal_error")
 """Problems that any operation may answer."""
 
-READING: Final = ("token_missing", "token_invalid", "failures_too_many")
+READING: Final = ("token_missing", "token_invalid", "failures_too_many", "query_log_unavailable")
 """Problems of every operation that needs a token."""
 
 VIEWING: Final = ("leaf_unknown", "views_behind", "views_unavailable")

@@ -16,6 +16,8 @@ from wallet_api.annex import Annex
 from wallet_api.auth import Tokens
 from wallet_api.limits import FailureLimit
 from wallet_api.projections import Projections
+from wallet_api.public_page import PublicPage
+from wallet_api.query_log import QueryLog
 
 FATAL: Final = frozenset({"node_deposed", "node_broken", "clock_jumped"})
 """Failures after which a node never accepts anything again, so that its process should end. After a jump of the clock
@@ -37,6 +39,9 @@ class Parts:
     blocks: BlockReader
     """To be read, from any thread; the sequencer alone writes."""
     annex: Annex
+    queries: QueryLog
+    """Where it is put on record what those that watch others asked."""
+    public: PublicPage
     tokens: Tokens
     failures: FailureLimit
 

@@ -130,6 +130,7 @@ def _door() -> Iterable[ProblemType]:
         p("clock_too_far", 409, "A sandbox's clock is set at most ten years ahead."),
         p("origin_foreign", 403, "A page of another site may not set a sandbox's clock."),
         p("clock_backwards", 409, "A sandbox's clock is only set ahead."),
+        p("query_log_unavailable", 503, "The query cannot be put on record now, and so is not answered.", True),
         # The annex.
         p("opening_unfit", 400, "An opening is of no commitment in the transaction."),
         p("annex_unavailable", 503, "The annex cannot be read or written now.", True),

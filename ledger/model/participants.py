@@ -42,7 +42,7 @@ class Role(StrEnum):
     POOL = "pool"
     """An accredited digital mining pool."""
     SUPERVISOR = "supervisor"
-    """A state body that reads everything and may freeze accounts."""
+    """A state body that may freeze accounts, and reads the parts of the books that its task needs."""
     AUDITOR = "auditor"
     """Reads everything and attests reserves."""
     UTILITY = "utility"

@@ -3,7 +3,7 @@
 Each part is there if it was asked for, and absent otherwise: who reads one part learns nothing of another.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
@@ -130,7 +130,8 @@ class MinerStatement(Record, frozen=True, kw_only=True):
     coins: tuple[CoinOfMiner, ...] = ()
     """Each coin that was ever reported or sold; without quota and value: none."""
     levy: tuple[LevyStatement, ...] = ()
-    """Of each quarter that the dates touch, where the reader reads the levy."""
+    """Of each quarter that the dates touch with energy or a payment, and of the last one, where the reader reads the
+    levy."""
     is_basis_assumed: bool
     """Whether anything here rests on a rule that is not confirmed."""
     notes: tuple[TextField, ...]
@@ -154,8 +155,7 @@ def miner_statement(
     assert view.get(MINERS, miner) is not None, "the caller has looked the miner up"
     own = frozenset(parts) & MINER_PARTS
     coins = tuple(_coins(view, miner, from_date, until_date, own)) if own & {Part.QUOTA, Part.VALUE} else ()
-    quarters = quarters_between(from_date, until_date) if Part.LEVY in own else ()
-    levy = tuple(levy_of(view, miner, quarter) for quarter in quarters)
+    levy = tuple(_levy(view, miner, quarters_between(from_date, until_date))) if Part.LEVY in own else ()
     assumed = [coin.quota.basis_note for coin in coins if coin.quota is not None and coin.quota.is_basis_assumed]
     assumed += [statement.basis_note for statement in levy if statement.is_basis_assumed]
     return MinerStatement(
@@ -189,6 +189,14 @@ def quarters_between(from_date: BusinessDate, until_date: BusinessDate) -> tuple
     first, last = quarter_of(from_date), quarter_of(until_date)
     every = (f"{year}-Q{number}" for year in range(int(first[:4]), int(last[:4]) + 1) for number in range(1, 5))
     return tuple(quarter for quarter in every if first <= quarter <= last)
+
+
+def _levy(view: View, miner: ParticipantId, quarters: Sequence[str]) -> Iterator[LevyStatement]:
+    """The levy quarter by quarter; decades in which nothing was drawn are passed over."""
+    for quarter in quarters:
+        statement = levy_of(view, miner, quarter)
+        if statement.energy_kwh or statement.paid or quarter == quarters[-1]:
+            yield statement
 
 
 def _coins(

@@ -1,6 +1,7 @@
 """What the views say is what the log says: look-ups, register, supply, proofs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,11 @@ from ledger.model.participants import KeyUse
 from ledger.rules import day_close, keys
 from ledger.rules.admission import ParticipantReinstate, ParticipantSuspend
 from ledger.seen import Seen
-from ledger.units import Kid, ParticipantId
+from ledger.units import Kid, ParticipantId, TimestampUs
 from ledger.views.answers import (
     RefusalRow,
     Supply,
+    TransactionRow,
     ViewsBehind,
     ViewsUnavailable,
 )
@@ -253,3 +255,32 @@ def test_views_of_another_version_are_refused(
 def test_a_url_that_names_no_views_database_is_refused(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ViewReader(url)
+
+
+def test_what_a_participant_sent_is_found_by_the_time_of_its_blocks(
+    chain: Chain, new_follower: NewFollower, views: ViewReader
+) -> None:
+    chain.pilot()
+    new_follower().catch_up()
+    everything = views.transactions_of(BANK, from_us=TimestampUs(0), until_us=TimestampUs(2**52), limit=1_000)
+    times = [row.time_us for row in everything.value]
+    first, last = times[0], times[-1]
+
+    assert times == sorted(times)
+    assert {row.participant for row in everything.value} == {BANK}
+    assert all(row.code is None for row in everything.value)
+    assert everything.size == views.applied().size
+
+    def between(from_us: int, until_us: int, **more: Any) -> list[TransactionRow]:
+        found = views.transactions_of(
+            BANK, from_us=TimestampUs(from_us), until_us=TimestampUs(until_us), limit=more.pop("limit", 1_000), **more
+        )
+        return list(found.value)
+
+    assert [row.time_us for row in between(first, last)] == [time_us for time_us in times if time_us < last]
+    assert [row.time_us for row in between(first + 1, last + 1)] == [time_us for time_us in times if time_us > first]
+    assert between(last + 1, 2**52) == between(0, first) == []
+    assert between(0, 2**52, limit=1) == list(everything.value[:1])
+    kind = everything.value[0].kind
+    assert between(0, 2**52, kinds={kind}) == [row for row in everything.value if row.kind == kind]
+    assert between(0, 2**52, kinds=set()) == []

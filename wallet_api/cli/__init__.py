@@ -13,8 +13,11 @@ from wallet_api.cli import (
     network_commands,
     pilot_commands,
     reading_commands,
+    settlement_commands,
     signing_commands,
+    solvency_commands,
     verify_commands,
+    year_command,
 )
 from wallet_api.cli.exits import UNAVAILABLE, USAGE
 
@@ -27,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 verify = typer.Typer(help="Verify offline, with public keys only.", no_args_is_help=True)
+settle = typer.Typer(help="Registers, reports, statements and solvency of settlement.", no_args_is_help=True)
+drill = typer.Typer(help="Try what nobody hopes for; nothing is changed.", no_args_is_help=True)
 
 app.command()(network_commands.init)
 app.command()(network_commands.node)
@@ -40,8 +45,21 @@ app.command()(network_commands.export)
 app.add_typer(verify, name="verify")
 verify.command("receipt")(verify_commands.verify_receipt_file)
 verify.command("ledger")(verify_commands.verify_ledger)
+verify.command("inspection")(verify_commands.verify_inspection_file)
+verify.command("inclusion")(solvency_commands.verify_inclusion_file)
+app.add_typer(settle, name="settle")
+settle.command("register")(settlement_commands.register)
+settle.command("production")(settlement_commands.production)
+settle.command("miner")(settlement_commands.miner)
+settle.command("exchange")(settlement_commands.exchange)
+settle.command("tax-pack")(settlement_commands.tax_pack)
+settle.command("inspection")(settlement_commands.inspection)
+settle.command("liabilities")(solvency_commands.liabilities)
+app.add_typer(drill, name="drill")
+drill.command("winddown")(solvency_commands.winddown)
 app.command()(network_commands.rebuild_views)
 app.command()(pilot_commands.pilot)
+app.command()(year_command.year)
 app.command()(bench_command.bench)
 
 

@@ -17,11 +17,13 @@ from ledger.crypto.keys import InvalidKey
 from ledger.crypto.note import InvalidNote
 from ledger.genesis import InvalidGenesis
 from ledger.log.block_store import HeadBehind, StoreBroken, StoreInUse
+from ledger.log.export import ExportFault
 from ledger.log.receipts import InvalidReceipt
 from ledger.log.replay import ReplayFault
 from ledger.log.startup import LogKeyMissing
 from ledger.log.verify import VerificationFault
 from ledger.views.applied import ViewsFault
+from settlement.views.inspection import InspectionFault
 from wallet_api.cli.exits import NO, UNAVAILABLE, USAGE
 from wallet_api.client import (
     ConsistencyOutstanding,
@@ -48,6 +50,8 @@ _ENDS: Final[Mapping[type[Exception], int]] = {
     ForkedLog: NO,
     InvalidReceipt: NO,
     VerificationFault: NO,
+    InspectionFault: NO,
+    ExportFault: NO,
     UnexpectedEnd: NO,
     ReplayFault: NO,
     InvalidNote: USAGE,

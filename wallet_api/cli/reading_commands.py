@@ -28,7 +28,7 @@ def account(
     is_json: JsonOption = False,
 ) -> None:
     """Show an account and its balance."""
-    with _client(url, genesis, participant, key) as client:
+    with client_of(url, genesis, participant, key) as client:
         answer = client.account(account)
     write_result(msgspec.to_builtins(answer), is_json=is_json, title=account)
 
@@ -47,7 +47,7 @@ def statement(
     is_json: JsonOption = False,
 ) -> None:
     """Show what happened on an account, with the balance after each posting."""
-    with _client(url, genesis, participant, key) as client:
+    with client_of(url, genesis, participant, key) as client:
         shown = list(itertools.islice(client.statement(account, min_sequence=min_sequence), lines))
     if is_json:
         write_json({"account": account, "lines": shown})
@@ -69,7 +69,8 @@ def statement(
     standard_output().print(table)
 
 
-def _client(url: str, genesis: Path, participant: str, key: Path) -> TengeClient:
+def client_of(url: str, genesis: Path, participant: str, key: Path) -> TengeClient:
+    """Return a client that reads as a participant."""
     return TengeClient(
         url,
         trusted=TrustedLog.from_genesis(genesis.read_bytes()),

@@ -1,5 +1,6 @@
 """Commands for who trusts nobody: verify a receipt or a whole log offline, with public keys only."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from ledger.crypto.keys import PublicKey
 from ledger.log.receipts import InvalidReceipt, Receipt
 from ledger.log.verify import verify_export, workers_for
 from settlement.rules import RULEBOOK, RULEBOOKS
+from settlement.views.inspection_proof import ASSERTED, verify_inspection
 from wallet_api.cli.exits import NO
 from wallet_api.cli.output import JsonOption, ends, standard_error, write_result
 from wallet_api.cli.signing_commands import GenesisOption
@@ -109,5 +111,28 @@ def verify_ledger(
     }
     write_result(result, is_json=is_json, title="The ledger holds" if report.is_network_pinned else "Self-consistent")
     if not report.is_network_pinned:
+        standard_error().print(f"[yellow]{SELF_CONSISTENT_ONLY}[/yellow]")
+        raise typer.Exit(NO)
+
+
+@ends
+def verify_inspection_file(
+    file: Annotated[Path, typer.Argument(help="An inspection export of a miner.")],
+    network: Annotated[
+        str | None, typer.Option("--network", help="Network id, from a source other than the file.")
+    ] = None,
+    log_key: Annotated[
+        list[str] | None, typer.Option("--log-key", help="A further public key (x) of the log, after a rotation.")
+    ] = None,
+    is_json: JsonOption = False,
+) -> None:
+    """Verify an inspection export: each transaction is in the log, and the statement is what they come to."""
+    keys = [PublicKey.from_x(x) for x in log_key or ()]
+    found = verify_inspection(file.read_bytes(), rulebook=RULEBOOK, network=network, log_keys=keys)
+    result = {**dataclasses.asdict(found), "on_the_node_s_word": ASSERTED}
+    write_result(
+        result, is_json=is_json, title="The inspection holds" if found.is_network_pinned else "Self-consistent"
+    )
+    if not found.is_network_pinned:
         standard_error().print(f"[yellow]{SELF_CONSISTENT_ONLY}[/yellow]")
         raise typer.Exit(NO)

@@ -19,6 +19,7 @@ from wallet_api.routes.participants import (
     SupplyAnswer,
 )
 from wallet_api.routes.quotas import QuotaAnswer
+from wallet_api.routes.settlement_registers import RegisterAnswer, RegisterEntry
 
 Answer = TypeVar("Answer")
 
@@ -88,6 +89,28 @@ class Reading:
         """Return the quota statement of a miner and a coin, as of now. Raises as `supply`."""
         return self._read(f"/v1/quota/{miner}", QuotaAnswer, coin=coin, as_of=as_of).statement
 
+    def register(self, register: str) -> Iterator[RegisterEntry]:
+        """Yield the subjects of a register as of now, page by page. Raises as `supply`."""
+        cursor: str | None = None
+        while True:
+            page = self._read(f"/v1/registers/{register}", RegisterAnswer, cursor=cursor, limit=PAGE_LINES)
+            yield from page.entries
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def document(self, path: str, **params: str | int | None) -> bytes:
+        """Return a statement, tax pack or inspection as the node wrote it, in the form asked for. Raises as `supply`.
+
+        Args:
+            path: of its route.
+            params: of its query; those that are None are left out.
+        """
+        answer = self._authorised("GET", path, params=_given(params))
+        if answer.status_code != httpx2.codes.OK:
+            raise problem_of(answer)
+        return answer.content
+
     def _authorised(
         self,
         method: str,
@@ -115,8 +138,7 @@ class Reading:
         return answer
 
     def _read(self, path: str, kind: type[Answer], **params: str | int | None) -> Answer:
-        asked = {name: str(value) for name, value in params.items() if value is not None}
-        answer = self._authorised("GET", path, params=asked)
+        answer = self._authorised("GET", path, params=_given(params))
         if answer.status_code != httpx2.codes.OK:
             raise problem_of(answer)
         return known(answer.content, kind)
@@ -128,6 +150,10 @@ class Reading:
 
     def _at_least(self, min_sequence: int | None) -> int | None:
         return self.newest_sequence if min_sequence is None else min_sequence
+
+
+def _given(params: Mapping[str, str | int | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in params.items() if value is not None}
 
 
 def known(content: bytes, kind: type[Answer]) -> Answer:

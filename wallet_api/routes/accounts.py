@@ -10,10 +10,12 @@ from starlette.responses import Response
 from ledger.crypto.canonical import b64url
 from ledger.model.accounts import Account, AccountStatus
 from ledger.model.journal import Side
-from ledger.rules.tables import ACCOUNTS, BALANCES
+from ledger.model.participants import Role
+from ledger.rules.tables import ACCOUNTS, BALANCES, PARTICIPANTS
 from ledger.units import BALANCE_MAX, AccountId
 from ledger.views.answers import StatementLine
 from ledger.views.statements import LINES_PER_PAGE, LINES_PER_PAGE_MAX
+from settlement.model.authorities import Part
 from wallet_api.answers import json_answer
 from wallet_api.auth import Grant
 from wallet_api.openapi import READING, VIEWING, described
@@ -66,7 +68,7 @@ class LineAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who sent the transaction."""
     transaction_id: str
     reference: str | None = None
-    """The sender's own id of it; only the sender, supervisor and auditor see it."""
+    """The sender's own id of it; only the sender and those that read every transaction see it."""
     counterparty: str | None = None
     """The other account of an entry of two postings."""
     label: str | None = None
@@ -210,9 +212,20 @@ async def read_statement(
 def _readable(node: Parts, reader: Grant, account: AccountId) -> Account:
     """The account, if the reader may see it; one of somebody else and none at all answer alike (design D26)."""
     row = node.sequencer.state.get(ACCOUNTS, account)
-    if row is None or not (reader.reads_everything or row.owner == reader.participant):
+    if row is None or not (
+        reader.reads_everything or row.owner == reader.participant or _is_watched(node, reader, row)
+    ):
         raise not_found()
     return row
+
+
+def _is_watched(node: Parts, reader: Grant, row: Account) -> bool:
+    """Whether it is an account at an exchange, and the reader watches over clients' property there."""
+    if Part.CLIENT_ASSETS not in reader.parts:
+        return False
+    owner = node.sequencer.state.get(PARTICIPANTS, row.owner)
+    assert owner is not None, "an account belongs to a participant"
+    return owner.role is Role.EXCHANGE
 
 
 def _line(line: StatementLine, reader: Grant) -> LineAnswer:

@@ -181,7 +181,7 @@ async def add_openings(
 async def read_openings(
     transaction_id: DigestPath, node: Node, reader: Reader, min_sequence: MinSequence = None
 ) -> Response:
-    """The sender reads its own; supervisor and auditor read every one."""
+    """The sender reads its own; an auditor and the authority that looks into cases read every one."""
     row = await _row(node, reader, transaction_id, min_sequence, is_for_sender=False)
     try:
         openings = await run_in_threadpool(node.annex.get, row.transaction_id)

@@ -10,11 +10,12 @@ from starlette.responses import Response
 from ledger.rules.keys import is_business_date
 from ledger.rules.tables import ledger_of
 from ledger.units import BusinessDate, ParticipantId
+from settlement.model.authorities import Part
 from settlement.model.statement import QuotaStatement
 from settlement.rules.tables import COINS, MINERS
 from settlement.views.statements import quota_statement
+from settlement.views.steady import Steady
 from wallet_api.answers import json_answer
-from wallet_api.auth import READS_QUOTAS
 from wallet_api.openapi import READING, described
 from wallet_api.parts import Node
 from wallet_api.problems import Problem
@@ -55,17 +56,17 @@ async def read_quota(
         ),
     ] = None,
 ) -> Response:
-    """A miner reads its own; operator, issuer, supervisor and auditor read every one."""
+    """A miner reads its own; operator, auditor, and the authority of the quota read every one."""
     if as_of is not None and not is_business_date(BusinessDate(as_of)):
         raise Problem("request_invalid", "query.as_of: expected a date in the calendar")
     includes_sequence = node.includes_sequence
     state = node.sequencer.state
-    is_open = reader.role in READS_QUOTAS or reader.participant == miner
+    is_open = Part.QUOTA in reader.reads_of(miner)
     if not is_open or state.get(MINERS, miner) is None or state.get(COINS, coin) is None:
         raise not_found()
     statement = await run_in_threadpool(
         quota_statement,
-        state,
+        Steady(state),
         ParticipantId(miner),
         coin,
         as_of=BusinessDate(as_of) if as_of else ledger_of(state).business_date,

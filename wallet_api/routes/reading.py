@@ -5,6 +5,8 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Query
 from fastapi.security import HTTPBearer
 from pydantic import BeforeValidator, Field
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from ledger.units import BALANCE_MAX
@@ -12,6 +14,8 @@ from wallet_api.auth import Grant
 from wallet_api.limits import address_of
 from wallet_api.parts import Node, Parts
 from wallet_api.problems import Problem
+from wallet_api.projections import RETRY_AFTER_S
+from wallet_api.query_log import WATCHERS, WHAT_CHARACTERS_MAX, Asked
 
 _SCHEME: Final = HTTPBearer(
     auto_error=False, scheme_name="token", description="A token from `POST /v1/token`, good for five minutes."
@@ -33,7 +37,29 @@ def reader_of(node: Parts, authorization: str | None, address: str) -> Grant:
 
 
 async def _reader(request: Request, node: Node, _documented: Annotated[object, Depends(_SCHEME)]) -> Grant:
-    return reader_of(node, request.headers.get("authorization"), address_of(request.scope))
+    grant = reader_of(node, request.headers.get("authorization"), address_of(request.scope))
+    if grant.role in WATCHERS:
+        await _put_on_record(request, node, grant)
+    return grant
+
+
+async def _put_on_record(request: Request, node: Parts, grant: Grant) -> None:
+    """Log what somebody asks who may read others' books, before anything is answered."""
+    what = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = Asked(
+        asked_us=node.now_us(),
+        participant=grant.participant,
+        kid=grant.kid,
+        method=request.method,
+        # As it was asked, but for characters that no terminal should show.
+        what=(what if what.isascii() and what.isprintable() else ascii(what)[1:-1])[:WHAT_CHARACTERS_MAX],
+        sequence=node.includes_sequence,
+    )
+    try:
+        await run_in_threadpool(node.queries.append, query)
+    except SQLAlchemyError as error:
+        detail = "the query log does not answer now"
+        raise Problem("query_log_unavailable", detail, retry_after_s=RETRY_AFTER_S) from error
 
 
 async def _known_query(request: Request) -> None:

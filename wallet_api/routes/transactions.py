@@ -216,7 +216,7 @@ async def find_transaction(
         str | None,
         Query(
             pattern="^[a-z][a-z0-9-]{0,30}[a-z0-9]$",
-            description="The sender; yourself unless given. Supervisor and auditor read those of others.",
+            description="The sender; yourself unless given. Who reads every transaction reads those of others.",
         ),
     ] = None,
     min_sequence: MinSequence = None,
@@ -246,7 +246,7 @@ async def find_transaction(
 async def read_transaction(
     transaction_id: DigestPath, node: Node, reader: Reader, min_sequence: MinSequence = None
 ) -> Response:
-    """The sender reads its own; supervisor and auditor read every one."""
+    """The sender reads its own; an auditor and the authority that looks into cases read every one."""
     digest = b64url_decode(transaction_id, length=DIGEST_BYTES)
     found = await node.projections.read(lambda views: views.transaction_by_id(digest), min_sequence=min_sequence)
     return await _answer(node, reader, found)
@@ -271,7 +271,7 @@ async def read_transaction(
 async def read_refusals(
     transaction_id: DigestPath, node: Node, reader: Reader, min_sequence: MinSequence = None
 ) -> Response:
-    """The sender reads its own; supervisor and auditor read every one."""
+    """The sender reads its own; an auditor and the authority that looks into cases read every one."""
     digest = b64url_decode(transaction_id, length=DIGEST_BYTES)
     found = await node.projections.read(lambda views: views.transaction_by_id(digest), min_sequence=min_sequence)
     sequence = _readable(reader, found).sequence
