@@ -14,6 +14,22 @@ from wallet_api.sandbox.pilot_plan import EXPECTED_QUOTA, Scale
 from wallet_api.sandbox.pilot_report import RichShow, print_report, report_document
 from wallet_api.sandbox.pilot_stage import Stage, UnexpectedEnd
 
+FTX_CODES = (
+    "client_account_needs_own_kind",
+    "client_money_purpose",
+    "client_money_to_affiliate",
+    "client_money_to_house",
+    "custody_to_house",
+    "fee_above_tariff",
+    "insufficient_funds",
+    "kind_not_permitted",
+    "mandate_price_outside",
+    "reserve_exceeded",
+    "return_holder_differs",
+    "signatures_insufficient",
+)
+"""Rules that refuse the payments of the FTX complaint, each several attempts."""
+
 SMALL = Scale(wallets=9, payments=20, threads=3)
 
 
@@ -55,20 +71,40 @@ def test_the_quotas_are_those_worked_out_by_hand(played: tuple[Path, Finished, s
 
 def test_every_act_is_played(played: tuple[Path, Finished, str]) -> None:
     tally = played[1].tally
-    assert tally.accepted["participant_admit"] == 13
+    assert tally.accepted["participant_admit"] == 15
     assert tally.accepted["issue"] == 2
     assert tally.accepted["day_close"] == 8
-    assert tally.accepted["production_report"] == 13
+    assert tally.accepted["production_report"] == 14
     assert tally.accepted["dvp_settle"] == 10
     assert tally.accepted["mandate_cancel"] == 1
-    assert tally.lines["bulk_transfer"] == SMALL.wallets + 4
+    assert tally.accepted["registry_load"] == 1
+    assert tally.accepted["price_publish"] == 4
+    assert tally.accepted["production_correct"] == 1
+    assert tally.accepted["dvp_instruct"] == 6
+    assert tally.accepted["dvp_allocate"] == 3
+    assert tally.accepted["dvp_complete"] == 3
+    assert tally.accepted["dvp_reverse"] == 1
+    assert tally.accepted["claim_flag"] == 1
+    assert tally.accepted["claim_decide"] == 1
+    assert tally.accepted["reconciliation_cut"] == 2
+    assert tally.accepted["reconcile_day"] == 2
+    assert tally.accepted["liabilities_publish"] == 2
+    assert tally.accepted["surplus_buy"] == 1
+    assert tally.accepted["meter_reading"] == 1
+    assert tally.accepted["levy_pay"] == 1
+    assert tally.lines["bulk_transfer"] == SMALL.wallets + 5
 
 
-def test_the_ftx_pattern_is_refused_step_by_step_and_by_name(played: tuple[Path, Finished, str]) -> None:
+def test_what_must_be_refused_is_refused_step_by_step_and_by_name(played: tuple[Path, Finished, str]) -> None:
     codes = [code for _, code in played[1].tally.refused]
     assert codes == [
         "miner_licence_invalid",
+        "instruction_matched",
+        "seller_not_prefunded",
+        "funds_set_aside",
+        "surplus_exceeded",
         "insufficient_funds",
+        "correction_out_of_order",
         "signatures_insufficient",
         "client_money_to_house",
         "client_money_to_house",
@@ -84,14 +120,26 @@ def test_the_ftx_pattern_is_refused_step_by_step_and_by_name(played: tuple[Path,
         "mandate_cancelled",
         "execution_too_old",
         "own_token_not_admitted",
+        *FTX_CODES,
+        "signatures_insufficient",
+        "signatures_insufficient",
+        "reconciliation_broken",
         "reserve_payment_used",
     ]
 
 
 def test_the_report_shows_quota_money_refusals_and_network(played: tuple[Path, Finished, str]) -> None:
     shown = played[2]
-    for expected in ("miner-four", "0.58333334", "4,500,000,000.00", "client_money_to_affiliate", played[1].network):
+    for expected in (
+        "miner-four",
+        "0.58333334",
+        "4,500,000,000.00",
+        "client_money_to_affiliate",
+        "COIN_SHORT",
+        "drill",
+    ):
         assert expected in shown
+    assert played[1].network in shown
     assert json.dumps(report_document(played[1])["verification"])
 
 

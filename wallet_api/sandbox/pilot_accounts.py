@@ -117,7 +117,7 @@ def play_accounts(stage: Stage) -> None:
         _open_desk(stage, desk(stage, buyer.holder, buyer.exchange), "client_segregated")
     _open_desk(stage, desk(stage, "affiliate", "exchange-two"), "affiliate_client")
     _fund_buyers(stage)
-    stage.show.step("each client account is bound to its holder's key; the four miners confirmed theirs")
+    stage.show.step("each client account is bound to its holder's key; the five miners confirmed theirs")
 
 
 def _open_house(stage: Stage, exchange: str) -> None:

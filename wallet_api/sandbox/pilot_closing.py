@@ -85,6 +85,8 @@ def read_quotas(stage: Stage) -> tuple[dict[str, QuotaResult], str]:
             counted=statement.counted,
             shortfall=statement.shortfall,
             sold=statement.sold,
+            corrected=statement.corrected,
+            disqualified=statement.disqualified,
         )
         note = statement.basis_note
     return results, note
@@ -103,11 +105,21 @@ def export_and_verify(stage: Stage, folder: Path) -> tuple[dict[str, Any], Path]
     assert newest is not None, "the operator has receipts"
     checkpoint.write_text(newest, encoding="utf-8", newline="")
     export = folder / "export.jsonl"
-    _tenge("export", str(folder), "--out", str(export))
+    export_now(folder, export)
     verified = _tenge("verify", "ledger", str(export), "--network", stage.network.id, "--at-least", str(checkpoint))
     stage.tally.speeds.append(("offline verification, leaves", verified["leaves"], verified["seconds"]))
     stage.show.step(f"{verified['leaves']:,} leaves of {verified['blocks']:,} blocks verified offline")
     return verified, export
+
+
+def export_now(folder: Path, export: Path) -> Path:
+    """Export the log of a running node; returns the file.
+
+    Raises:
+        UnexpectedEnd: the export failed.
+    """
+    _tenge("export", str(folder), "--out", str(export))
+    return export
 
 
 def expected_circulation_tiyn() -> int:

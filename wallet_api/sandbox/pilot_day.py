@@ -15,6 +15,7 @@ from ledger.rules.day_close import DayClose
 from ledger.units import BusinessDate
 from wallet_api.client import node_time_us
 from wallet_api.client.key_files import read_key, write_key
+from wallet_api.sandbox.export_reading import read_export
 from wallet_api.sandbox.folder import GENESIS_FILE, UnusableFolder, read_document, read_folder, write_folder
 from wallet_api.sandbox.network import KeyMaker, Network, keys_from_seed, make_network, random_keys
 from wallet_api.sandbox.node_process import NodeProcess
@@ -26,6 +27,9 @@ from wallet_api.sandbox.pilot_closing import (
     play_redemption,
     read_quotas,
 )
+from wallet_api.sandbox.pilot_energy import play_levy, play_surplus
+from wallet_api.sandbox.pilot_ftx import play_ftx_pattern
+from wallet_api.sandbox.pilot_instructed import play_partial, play_reversal
 from wallet_api.sandbox.pilot_market import Market, close_day, play_day
 from wallet_api.sandbox.pilot_misuse import play_misuse
 from wallet_api.sandbox.pilot_opening import play_opening
@@ -40,7 +44,10 @@ from wallet_api.sandbox.pilot_plan import (
     MINER_PLANS,
     Scale,
 )
+from wallet_api.sandbox.pilot_registers import PRICED, play_registers, publish_price
+from wallet_api.sandbox.pilot_solvency import check_inclusion, drill_wind_down, play_reconciliation
 from wallet_api.sandbox.pilot_stage import Show, Stage, Tally, UnexpectedEnd, local_time_us
+from wallet_api.sandbox.pilot_supervision import SEARCH_FILE, play_correction, play_search
 
 PILOT: Final = "pilot"
 """Name of the network of every pilot."""
@@ -54,8 +61,12 @@ HOLDERS_FOLDER: Final = "holders"
 MISUSE_DATE: Final = "2025-01-03"
 """When the FTX pattern is tried."""
 
-ACTS_FRESH: Final = len(DATES) + 7
-"""Acts of a new pilot: opening, wallets, payments, exchanges, each date, misuse, redemption, export."""
+ENERGY_DATE: Final = "2025-01-02"
+"""When surplus is bought, and the first sale is instructed."""
+
+ACTS_FRESH: Final = len(DATES) + 16
+"""Acts of a new pilot: opening, registers, wallets, payments, exchanges, each date, surplus, partial settlement,
+correction, reversal, misuse, the FTX payments, search, levy, reconciliation, redemption, export."""
 
 ACTS_MORE: Final = 2
 """Acts of a day more: payments, export."""
@@ -129,14 +140,27 @@ def play(stage: Stage, folder: Path, address: str) -> Finished:
     """
     market = Market()
     play_opening(stage)
+    play_registers(stage)
     play_wallets(stage)
     play_payments(stage)
     play_accounts(stage)
     for date in DATES:
+        if date in PRICED:
+            stage.move_to(date, 14, 30)
+            publish_price(stage, date)
         play_day(stage, market, date)
+        if date == ENERGY_DATE:
+            play_partial(stage, date)
+            play_surplus(stage, date)
         if date == MISUSE_DATE:
+            play_correction(stage, market, date)
+            play_reversal(stage, date)
             play_misuse(stage, date)
+            play_ftx_pattern(stage, date)
         if date == DATES[-1]:
+            play_search(stage, folder, date)
+            play_levy(stage, date)
+            play_reconciliation(stage, market, date)
             play_redemption(stage, date)
         close_day(stage, date)
     _keep(folder, PilotState(business_date=DATE_AFTER, wallets=stage.scale.wallets))
@@ -198,6 +222,10 @@ class _Started(AbstractContextManager[tuple[NodeProcess, Stage]]):
 
 def _finish(stage: Stage, folder: Path, address: str, market: Market) -> Finished:
     verification, export = export_and_verify(stage, folder)
+    if market.proofs:
+        state, _ = read_export(export)
+        stage.show.step(check_inclusion(stage, market, state))
+        stage.show.step(drill_wind_down(stage, state))
     quotas, note = read_quotas(stage)
     outcome = Outcome(
         quotas=quotas,
@@ -262,7 +290,7 @@ def _keep(folder: Path, state: PilotState) -> None:
 
 def _clear(folder: Path) -> None:
     """Delete what a pilot wrote, and refuse to delete anything else."""
-    known = {"genesis.json", "keys", "holders", "pilot.json", "snapshots", "checkpoint", "export.jsonl"}
+    known = {"genesis.json", "keys", "holders", "pilot.json", "snapshots", "checkpoint", "export.jsonl", SEARCH_FILE}
     others = [
         path.name
         for path in folder.iterdir()

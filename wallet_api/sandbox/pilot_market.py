@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.rules.day_close import DayClose
-from ledger.units import BusinessDate
+from ledger.units import AssetId, BusinessDate, ParticipantId
 from settlement.model.custody import fee_limit
 from settlement.model.production import ProductionRow
 from settlement.model.trades import price_received, tenge_amount
@@ -22,9 +22,11 @@ from wallet_api.sandbox.pilot_plan import (
     DATES,
     FEE_PPM,
     MINER_PLANS,
+    MISREPORTED,
     POOLS,
     PRODUCTION,
     SALES,
+    MinerPlan,
     Sale,
     btc_text,
     tenge_text,
@@ -38,16 +40,32 @@ COIN_SCALE: Final = 8
 """Decimal places of the coin."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClientProof:
+    """A client's place in the tree of all that an exchange owes of one asset."""
+
+    exchange: ParticipantId
+    asset: AssetId
+    client: str
+    balance: int
+    proof: bytes
+    """As it travels."""
+
+
 @dataclass(slots=True)
 class Market:
     """What the market has to remember from day to day."""
 
     reports: dict[str, int] = field(default_factory=dict)
     """Number of the last report by pool."""
+    rows: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """Report and row by miner and date."""
     sales_tiyn: int = 0
     """What was paid in settled sales."""
     fees_tiyn: dict[str, int] = field(default_factory=dict)
     """Fees by exchange."""
+    proofs: list[ClientProof] = field(default_factory=list)
+    """What a client was given by its exchange, to check offline at the end."""
 
 
 def play_day(stage: Stage, market: Market, date: str) -> None:
@@ -71,34 +89,40 @@ def close_day(stage: Stage, date: str) -> None:
     stage.show.step(f"day closed, {following} opened")
 
 
-def _report(stage: Stage, market: Market, date: str) -> None:
+def production_row(stage: Stage, plan: MinerPlan, date: str, number: int, *, quantity: int) -> ProductionRow:
+    """Return the row of a report, in the official columns."""
     price = reference_prices()[BusinessDate(date)]
+    return ProductionRow(
+        row=number,
+        miner=stage.member(plan.miner).participant,
+        bin=plan.bin,
+        name=commit(stage.member(plan.miner).name),
+        licence=plan.licence,
+        licence_date=BusinessDate(plan.issued),
+        wallet=commit(f"wallet {plan.miner}"),
+        distributed_us=local_time_us(date, DISTRIBUTION_HOUR),
+        coin=COIN,
+        quantity=quantity,
+        receipt_value=tenge_amount(quantity, price, COIN_SCALE),
+        payout=f"{hashlib.sha256(f'{date} {plan.pool}'.encode()).hexdigest()}:{number}",
+    )
+
+
+def _report(stage: Stage, market: Market, date: str) -> None:
     for pool in POOLS:
         plans = [plan for plan in MINER_PLANS if plan.pool == pool.participant and date in PRODUCTION[plan.miner]]
         if not plans:
             continue
+        quantities = [MISREPORTED.get((plan.miner, date), PRODUCTION[plan.miner][date]) for plan in plans]
         rows = tuple(
-            ProductionRow(
-                row=number,
-                miner=stage.member(plan.miner).participant,
-                bin=plan.bin,
-                name=commit(stage.member(plan.miner).name),
-                licence=plan.licence,
-                licence_date=BusinessDate(plan.issued),
-                wallet=commit(f"wallet {plan.miner}"),
-                distributed_us=local_time_us(date, DISTRIBUTION_HOUR),
-                coin=COIN,
-                quantity=PRODUCTION[plan.miner][date],
-                receipt_value=tenge_amount(PRODUCTION[plan.miner][date], price, COIN_SCALE),
-                payout=f"{hashlib.sha256(f'{date} {pool.participant}'.encode()).hexdigest()}:{number}",
-            )
-            for number, plan in enumerate(plans, 1)
+            production_row(stage, plan, date, number, quantity=quantity)
+            for number, (plan, quantity) in enumerate(zip(plans, quantities, strict=True), 1)
         )
         number = market.reports.get(pool.participant, 0) + 1
         stage.do(pool.participant, "production_report", ProductionReport(sequence=number, rows=rows))
         market.reports[pool.participant] = number
-        mined = sum(row.quantity for row in rows)
-        stage.show.step(f"{pool.name}: report {number}, {btc_text(mined)} BTC to {len(rows)} miners")
+        market.rows.update({(plan.miner, date): (number, row) for row, plan in enumerate(plans, 1)})
+        stage.show.step(f"{pool.name}: report {number}, {btc_text(sum(quantities))} BTC to {len(rows)} miners")
 
 
 def _credit(stage: Stage, date: str) -> None:
@@ -112,7 +136,7 @@ def _credit(stage: Stage, date: str) -> None:
 
 
 def _sell(stage: Stage, market: Market, sale: Sale) -> None:
-    exchange, body = _settlement(stage, sale)
+    exchange, body = settlement_of(stage, sale)
     text = f"{sale.trade}: {sale.miner} sells {btc_text(sale.quantity)} BTC to {sale.buyer}"
     if sale.refused is not None:
         stage.must_be_refused(text, sale.refused, exchange, "dvp_settle", body)
@@ -133,7 +157,7 @@ def _sell(stage: Stage, market: Market, sale: Sale) -> None:
     stage.show.step(f"{text} for {tenge_text(amount)} tenge{again}")
 
 
-def _settlement(stage: Stage, sale: Sale) -> tuple[str, DvpSettle]:
+def settlement_of(stage: Stage, sale: Sale) -> tuple[str, DvpSettle]:
     """Both holders agree to the reference price of the day; the exchange settles within their mandates."""
     exchange = next(plan.exchange for plan in MINER_PLANS if plan.miner == sale.miner)
     assert any(buyer.holder == sale.buyer and buyer.exchange == exchange for buyer in BUYERS), "one venue a sale"

@@ -22,8 +22,8 @@ from wallet_api.sandbox.pilot_plan import (
     EXCHANGES,
     FEE_PPM,
     ISSUED_TIYN,
-    MINER_PLANS,
     POOLS,
+    REGISTERED_SINGLY,
     TO_BANK_C_TIYN,
     tenge_text,
 )
@@ -55,12 +55,14 @@ def commit(text: str) -> str:
     return committed
 
 
-def attestation(stage: Stage, exchange: str, *, quantity: int, observed_us: TimestampUs) -> ReserveAttest:
-    """Return what the auditor saw of an exchange's coins; nothing is ever withdrawn in the pilot."""
+def attestation(
+    stage: Stage, exchange: str, *, quantity: int, observed_us: TimestampUs, withdrawn: int = 0
+) -> ReserveAttest:
+    """Return what the auditor saw of an exchange's coins."""
     return ReserveAttest(
         asset=coin_asset(COIN, stage.member(exchange).participant),
         observed_us=observed_us,
-        withdrawn=0,
+        withdrawn=withdrawn,
         quantity=quantity,
         evidence=commit(f"evidence {exchange}"),
     )
@@ -100,7 +102,7 @@ def _register(stage: Stage) -> None:
             pool=stage.member(plan.participant).participant, accreditation=f"KZ-POOL-000{number}", from_us=from_us
         )
         stage.do("supervisor", "registry_pool", pool)
-    for plan_ in MINER_PLANS:
+    for plan_ in REGISTERED_SINGLY:
         miner = stage.member(plan_.miner)
         stage.do(
             "supervisor",

@@ -35,12 +35,14 @@ MINERS: Final = (
     MemberPlan("miner-two", "Miner Two", Role.MINER, "902"),
     MemberPlan("miner-three", "Miner Three", Role.MINER, "903"),
     MemberPlan("miner-four", "Miner Four", Role.MINER, "904"),
+    MemberPlan("miner-five", "Miner Five", Role.MINER, "905"),
 )
+UTILITIES: Final = (MemberPlan("system-operator", "System Operator", Role.UTILITY, "501"),)
 WATCHERS: Final = (
     MemberPlan("supervisor", "Supervisor", Role.SUPERVISOR, "301"),
     MemberPlan("auditor", "Auditor", Role.AUDITOR, "302"),
 )
-ADMITTED: Final = (*BANKS, *EXCHANGES, *POOLS, *MINERS, *WATCHERS)
+ADMITTED: Final = (*BANKS, *EXCHANGES, *POOLS, *MINERS, *UTILITIES, *WATCHERS)
 """Those whom the operator admits on the first morning."""
 
 EVERYONE: Final = (*FOUNDERS, *ADMITTED)
@@ -70,7 +72,7 @@ class Scale:
 ISSUED_TIYN: Final = {"bank-a": 3_000_000_000 * TENGE_TIYN, "bank-b": 2_000_000_000 * TENGE_TIYN}
 """Five billion tenge on two requests."""
 
-TO_BANK_C_TIYN: Final = 1_000_000_000 * TENGE_TIYN
+TO_BANK_C_TIYN: Final = 1_500_000_000 * TENGE_TIYN
 """What Bank C buys of its digital tenge from Bank A."""
 
 WALLET_TIYN: Final = 100_000 * TENGE_TIYN
@@ -99,8 +101,9 @@ class Buyer:
 BUYERS: Final = (
     Buyer("buyer-1", "bank-a", "exchange-one", 400_000_000 * TENGE_TIYN),
     Buyer("buyer-2", "bank-b", "exchange-one", 100_000_000 * TENGE_TIYN),
-    Buyer("buyer-3", "bank-c", "exchange-two", 200_000_000 * TENGE_TIYN),
+    Buyer("buyer-3", "bank-c", "exchange-two", 600_000_000 * TENGE_TIYN),
     Buyer("buyer-4", "bank-c", "exchange-two", 1_000_000 * TENGE_TIYN),
+    Buyer("buyer-5", "bank-c", "exchange-one", 60_000_000 * TENGE_TIYN),
 )
 
 
@@ -119,12 +122,20 @@ class MinerPlan:
     subtype: Literal[1, 2]
 
 
-MINER_PLANS: Final = (
+REGISTERED_SINGLY: Final = (
     MinerPlan("miner-one", "pool-one", "exchange-one", "230140000021", "KZ-DM-0001", "2023-04-17", None, 1),
     MinerPlan("miner-two", "pool-one", "exchange-one", "230240000023", "KZ-DM-0002", "2023-05-22", None, 2),
     MinerPlan("miner-three", "pool-two", "exchange-two", "230340000037", "KZ-DM-0003", "2023-06-05", "2025-01-02", 1),
     MinerPlan("miner-four", "pool-two", "exchange-two", "230440000040", "KZ-DM-0004", "2023-07-03", None, 2),
 )
+"""Miners that the supervisor registers one by one."""
+
+MINER_FIVE: Final = MinerPlan(
+    "miner-five", "pool-two", "exchange-one", "230540000054", "KZ-DM-0005", "2023-08-14", None, 1
+)
+"""The miner that comes with a register file, and sells by instruction."""
+
+MINER_PLANS: Final = (*REGISTERED_SINGLY, MINER_FIVE)
 
 DATES: Final = (
     "2024-12-28",
@@ -147,10 +158,14 @@ PRODUCTION: Final[Mapping[str, Mapping[str, int]]] = {
     # The last lot is distributed on the first day without a licence.
     "miner-three": dict.fromkeys(DATES[:6], 40_000_000),
     "miner-four": dict.fromkeys(DATES[2:5], 33_333_333),
+    "miner-five": dict.fromkeys(DATES[5:7], BTC),
 }
 """What the pools distribute, by miner and date."""
 
-ATTESTED: Final = {"exchange-one": 1_050_000_000, "exchange-two": 340_000_000}
+MISREPORTED: Final[Mapping[tuple[str, str], int]] = {("miner-five", DATES[5]): 120_000_000}
+"""What a pool reports by mistake, by miner and date, and corrects the day after."""
+
+ATTESTED: Final = {"exchange-one": 1_250_000_000, "exchange-two": 340_000_000}
 """Coins the auditor saw: all that is produced at the first, one satoshi more than that at the second."""
 
 
@@ -196,6 +211,8 @@ class QuotaResult:
     counted: int
     shortfall: int
     sold: int
+    corrected: int = 0
+    disqualified: int = 0
 
 
 EXPECTED_QUOTA: Final[Mapping[str, QuotaResult]] = {
@@ -211,5 +228,10 @@ EXPECTED_QUOTA: Final[Mapping[str, QuotaResult]] = {
     # Half of 33,333,333 is rounded up to 16,666,667, three quarters to 25,000,000: 58,333,334. T-0010 fills the two
     # lots of 2024 and 16,666,666 of the third.
     "miner-four": QuotaResult(99_999_999, 0, 58_333_334, 50_000_000, 50_000_000, 8_333_334, 50_000_000),
+    # Duty 2 x 0.75 = 1.5; the 1.2 reported by mistake was taken back. I-0001 settled 0.5 of 0.8, half of the 0.2 of
+    # I-0002 was moved back, the 0.1 of I-0003 is disqualified: 0.6 counts, all of it on the first duty. Sold: 0.7.
+    "miner-five": QuotaResult(
+        200_000_000, 0, 150_000_000, 60_000_000, 60_000_000, 90_000_000, 70_000_000, 120_000_000, 10_000_000
+    ),
 }
 """Worked out by hand; the pilot fails if the node says otherwise."""

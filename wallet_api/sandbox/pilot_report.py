@@ -70,6 +70,7 @@ def print_report(console: Console, finished: Finished) -> None:
     console.print(_accepted(finished))
     console.print(_refused(finished))
     console.print(_quotas(finished))
+    console.print(_facts(finished))
     console.print(_money(finished))
     console.print(_speeds(finished))
     console.print(
@@ -96,6 +97,7 @@ def report_document(finished: Finished) -> dict[str, Any]:
         "quota_note": finished.outcome.quota_note,
         "in_circulation_tiyn": finished.outcome.in_circulation_tiyn,
         "sales_tiyn": finished.market.sales_tiyn,
+        "facts": [{"what": what, "result": result} for what, result in finished.tally.facts],
         "speeds": [
             {"what": what, "count": count, "seconds": round(seconds, 3)}
             for what, count, seconds in finished.tally.speeds
@@ -147,12 +149,21 @@ def _quotas(finished: Finished) -> Table:
     return table
 
 
+def _facts(finished: Finished) -> Table:
+    table = Table(title="Settlement, levy, solvency")
+    table.add_column("what")
+    table.add_column("result")
+    for what, result in finished.tally.facts:
+        table.add_row(what, result)
+    return table
+
+
 def _money(finished: Finished) -> Table:
     table = Table(title="Tenge")
     table.add_column("what")
     table.add_column("tenge", justify="right")
     table.add_row("in circulation", tenge_text(finished.outcome.in_circulation_tiyn))
-    table.add_row("paid in settled sales", tenge_text(finished.market.sales_tiyn))
+    table.add_row("paid in sales of one step", tenge_text(finished.market.sales_tiyn))
     for exchange, fees in sorted(finished.market.fees_tiyn.items()):
         table.add_row(f"fees of {exchange}", tenge_text(fees))
     return table

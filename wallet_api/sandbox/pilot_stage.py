@@ -53,6 +53,8 @@ class Tally:
     """What was tried and refused as planned, with its code."""
     speeds: list[tuple[str, int, float]] = field(default_factory=list)
     """What, how many, in how many seconds."""
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    """What of, and what came out."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, receipt: Receipt) -> None:
