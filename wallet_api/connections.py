@@ -107,9 +107,17 @@ async def close_the_silent(server: uvicorn.Server, within_s: float) -> None:
         now = loop.time()
         connections: set[Any] = server.server_state.connections
         for connection in tuple(connections):
-            if connection.owes_head_since is not None and connection.owes_head_since <= now - within_s:
-                connection.transport.abort()
-            elif connection.waits_since is not None and connection.waits_since <= now - ANSWER_WAIT_MAX_S:
-                connection.give_up()
-            elif connection.idle_since is not None and connection.idle_since <= now - connection.timeout_keep_alive:
-                connection.transport.close()
+            try:
+                _look_at(connection, now, within_s)
+            except Exception:
+                # One connection's trouble must not end the limits of all others.
+                logger.exception("a connection could not be looked after")
+
+
+def _look_at(connection: BoundedProtocol, now: float, within_s: float) -> None:
+    if connection.owes_head_since is not None and connection.owes_head_since <= now - within_s:
+        connection.transport.abort()
+    elif connection.waits_since is not None and connection.waits_since <= now - ANSWER_WAIT_MAX_S:
+        connection.give_up()
+    elif connection.idle_since is not None and connection.idle_since <= now - connection.timeout_keep_alive:
+        connection.transport.close()

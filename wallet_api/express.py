@@ -58,6 +58,8 @@ class ExpressProtocol(BoundedProtocol):
     """Of the node; set by ``express``."""
     _held: bytearray | None = None
     """Body, as far as it came, of a request that may be plain."""
+    _waiting: _Turn | None = None
+    """The turn that waits for the sequencer; requests behind it may have come, and wait for it."""
 
     def on_headers_complete(self) -> None:
         """Hold a request back that may be plain; hand on any other."""
@@ -94,14 +96,23 @@ class ExpressProtocol(BoundedProtocol):
         """Read on; a request whose body is still on its way goes the long way, where its patience is measured."""
         self.idle_since = None
         super().data_received(data)
-        if self._held is not None and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._held is not None:
             self._hand_on()
+        elif self._owes_nothing_but_a_head():
+            # Bytes that begin no request, and behind an answer: whatever they are, a head has to follow in its time.
+            self.owes_head_since = self.loop.time()
 
     def give_up(self) -> None:
         """Tell whoever has waited too long for the sequencer."""
-        job = getattr(self.cycle, "job", None)
-        if job is not None:
-            job.give_up()
+        if self._waiting is not None and self._waiting.job is not None:
+            self._waiting.job.give_up()
+
+    def _owes_nothing_but_a_head(self) -> bool:
+        before = cast("_Turn | None", self.cycle)
+        is_answered = before is None or before.response_complete
+        return is_answered and self.owes_head_since is None and self.idle_since is None
 
     def _may_be_plain(self) -> bool:
         before = cast("_Turn | None", self.cycle)
@@ -131,6 +142,7 @@ class ExpressProtocol(BoundedProtocol):
         except Unavailable as error:
             self._write(turn, dismissal(error))
         else:
+            self._waiting = turn
             self.waits_since = self.loop.time()
 
     def _answer(self, turn: _Turn, answer: Answer) -> None:
@@ -165,7 +177,7 @@ class ExpressProtocol(BoundedProtocol):
     def _write(self, turn: _Turn, answer: bytes) -> None:
         turn.job = None
         turn.response_complete = True
-        self.waits_since = None
+        self._waiting = self.waits_since = None
         if turn.disconnected or self.transport.is_closing():
             return
         self.transport.write(answer)

@@ -108,21 +108,10 @@ async def read_body(receive: Receive, *, declared: bytes | None, bytes_max: int,
         # A number of more digits than the limit has is larger, and never read as a number.
         if len(declared) > len(str(bytes_max)) or int(declared) > bytes_max:
             raise too_large(bytes_max)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        body = await _read_on(receive, body, bytes_max, within_s)
-    if len(body) > bytes_max:
-        raise too_large(bytes_max)
-    return body
-
-
-async def _read_on(receive: Receive, first: bytes, bytes_max: int, within_s: float) -> bytes:
-    parts = [first]
-    size = len(first)
+    parts: list[bytes] = []
+    size = 0
     try:
+        # From the first byte on, which may never come.
         async with asyncio.timeout(within_s):
             while size <= bytes_max:
                 message = await receive()
@@ -134,6 +123,8 @@ async def _read_on(receive: Receive, first: bytes, bytes_max: int, within_s: flo
                     break
     except TimeoutError:
         raise Problem("body_timeout", f"expected the whole body within {within_s:g} seconds") from None
+    if size > bytes_max:
+        raise too_large(bytes_max)
     return b"".join(parts)
 
 

@@ -16,7 +16,7 @@ import uvicorn
 from ledger.config import Settings
 from wallet_api.app import create_app_from, running_node
 from wallet_api.collector import settle_collector
-from wallet_api.connections import close_the_silent, places
+from wallet_api.connections import BoundedProtocol, close_the_silent, places
 from wallet_api.express import express
 from wallet_api.parts import Parts
 
@@ -106,6 +106,11 @@ class _Server(uvicorn.Server):
         if self._sweep is not None:
             self._sweep.cancel()
         await super().shutdown(sockets=sockets)
+        # Whoever still waits hears that the outcome is unknown, rather than nothing.
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol):
+                connection.give_up()
+        await asyncio.sleep(0)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from socket import socket, socketpair
 from typing import Final, Protocol
 
-import msgspec
-
 from ledger.log.opener import Asked, Found, decode_found, encode_asked, read_message, write_message
 from ledger.units import Kid
 
@@ -81,7 +79,8 @@ class OpenerProcess:
             found = _exchange(self._socket, encode_asked(asked))
             if len(found) != len(raws):
                 raise EOFError(f"it answered {len(found)} of {len(raws)}")
-        except (OSError, EOFError, msgspec.MsgspecError) as error:
+        except Exception as error:
+            # Whatever it was, nothing more is read from this one: its next answer may belong to this question.
             self._end(0.0)
             self._miss(error)
             return unopened

@@ -195,10 +195,14 @@ class Sequencer:
 
     async def settle(self, job: Job, answer: Answer) -> Answered:
         """Return the first receipt of what was decided before, and any other as it is; raise what is no receipt."""
-        if isinstance(answer, NotAdmissible) and answer.code == "reference_expired" and self.older is not None:
-            answer = await asyncio.to_thread(look_up_older, self.older, job, answer)
-        if isinstance(answer, Duplicate):
-            return Answered(await asyncio.to_thread(self.first_answer, answer.height, answer.index))
+        try:
+            async with asyncio.timeout(ANSWER_WAIT_MAX_S):
+                if isinstance(answer, NotAdmissible) and answer.code == "reference_expired" and self.older is not None:
+                    answer = await asyncio.to_thread(look_up_older, self.older, job, answer)
+                if isinstance(answer, Duplicate):
+                    return Answered(await asyncio.to_thread(self.first_answer, answer.height, answer.index))
+        except TimeoutError:
+            raise Unavailable("store_unavailable", "the first answer cannot be read now") from None
         if isinstance(answer, Unavailable):
             raise answer.again()
         if isinstance(answer, Exception):

@@ -22,6 +22,11 @@ from ledger.state import State
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
+UNANSWERED_MAX: Final = 32_768
+"""Most submissions a worker is asked about before its answers are read: a byte for each must fit in a pipe (64 KiB), or
+it would wait for us while we wait for it."""
+
+
 class SignatureChecks:
     """Workers that take the submissions of one block after the other, in turns."""
 
@@ -76,13 +81,16 @@ class _Worker:
         self._is_new = True
         self._is_up = False
         self._keys_told = 0
+        self._unanswered = 0
 
     def ask(self, submissions: Sequence[bytes], state: State) -> bool:
-        """Hand submissions over; waits for a new process to come up; False if it is gone."""
+        """Hand submissions over; waits for a new process to come up; False if it is gone, or has enough."""
         if self._is_new:
             self._is_new = False
             self._is_up = read_frame(self._answers) is not None
         if not self._is_up:
+            return False
+        if self._unanswered + len(submissions) > UNANSWERED_MAX:
             return False
         count = state.count(KEYS)
         # Rows of a table are never deleted, so the new keys are the last.
@@ -95,11 +103,13 @@ class _Worker:
             self._is_up = False
             return False
         self._keys_told = count
+        self._unanswered += len(submissions)
         return True
 
     def answer(self) -> bytes:
         """Wait for the answer to the oldest task; empty if the process is gone."""
         answer = read_frame(self._answers)
+        self._unanswered -= len(answer or b"")
         self._is_up = answer is not None
         return answer or b""
 

@@ -7,6 +7,7 @@ refusal is never made here: its code, its detail and the order of checks stand i
 same lines is ``posting.post_lines``; a property test holds the two together.
 """
 
+import operator
 from collections.abc import Collection, Iterable
 
 from ledger.model.accounts import Account, AccountStatus
@@ -41,6 +42,7 @@ def post_pairs(
     Returns:
         The code of each refused line, or the refusal of an atomic bulk.
     """
+    assert not any(map(operator.eq, pairs.debits, pairs.credits)), "a kind proposes pairs of two accounts"
     target = Overlay(overlay) if is_atomic else overlay
     payers, balances = _ordinary(overlay, submitted, pairs, ordinary_classes)
     refused_lines: dict[int, RefusalCode] = {}

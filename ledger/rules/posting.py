@@ -4,7 +4,7 @@ Order of checks, which is the precedence of the codes below: each debit posting 
 turn, then the balances that would result, then the guards of the rulebook.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from ledger.model.accounts import CONTRA, Account, AccountStatus
 from ledger.model.journal import Entry, Posting, Side
@@ -65,14 +65,29 @@ POSTING_REFUSALS = (
 """In order of precedence within one posting; see the module's first paragraph for the order of postings."""
 
 
-def post(overlay: Overlay, submitted: Submitted, entry: Entry, guards: Iterable[Guard]) -> Refused | None:
-    """Post an entry, or say which rule refuses it. A refused entry changes nothing."""
+def post(
+    overlay: Overlay,
+    submitted: Submitted,
+    entry: Entry,
+    guards: Iterable[Guard],
+    ordinary_classes: Set[str] = frozenset(),
+) -> Refused | None:
+    """Post an entry, or say which rule refuses it. A refused entry changes nothing.
+
+    Args:
+        overlay: gains the balances.
+        submitted: the transaction at its place in the order.
+        entry: what it proposes.
+        guards: those of the rulebook.
+        ordinary_classes: classes that no guard watches; an entry between their accounts is shown to none.
+    """
     assert is_balanced(entry.postings), "a kind proposes balanced entries only"
     balances: dict[str, int] = {}
-    refused = _postings(overlay, submitted, entry, balances) or _bounds(balances)
+    classes: set[str] = set()
+    refused = _postings(overlay, submitted, entry, balances, classes) or _bounds(balances)
     if refused is not None:
         return refused
-    for guard in guards:
+    for guard in () if classes <= ordinary_classes else guards:
         refused = guard(overlay, submitted, entry)
         if refused is not None:
             return refused
@@ -83,7 +98,13 @@ def post(overlay: Overlay, submitted: Submitted, entry: Entry, guards: Iterable[
 
 
 def post_lines(
-    overlay: Overlay, submitted: Submitted, entries: Iterable[Entry], guards: Iterable[Guard], *, is_atomic: bool
+    overlay: Overlay,
+    submitted: Submitted,
+    entries: Iterable[Entry],
+    guards: Iterable[Guard],
+    ordinary_classes: Set[str] = frozenset(),
+    *,
+    is_atomic: bool,
 ) -> dict[int, RefusalCode] | Refused:
     """Post entries in order, each seeing the former (design D17).
 
@@ -93,7 +114,7 @@ def post_lines(
     refused_lines: dict[int, RefusalCode] = {}
     target = Overlay(overlay) if is_atomic else overlay
     for line, entry in enumerate(entries):
-        refused = post(target, submitted, entry, guards)
+        refused = post(target, submitted, entry, guards, ordinary_classes)
         if refused is None:
             continue
         if is_atomic:
@@ -116,16 +137,18 @@ def is_balanced(postings: tuple[Posting, ...]) -> bool:
     return not any(sums.values())
 
 
-def _postings(view: View, submitted: Submitted, entry: Entry, balances: dict[str, int]) -> Refused | None:
-    """Debits in their order, then credits; fills in the balances that would result."""
+def _postings(
+    view: View, submitted: Submitted, entry: Entry, balances: dict[str, int], classes: set[str]
+) -> Refused | None:
+    """Debits in their order, then credits; fills in the balances that would result, and the accounts' classes."""
     for posting in entry.postings:
         if posting.side is Side.DEBIT:
-            refused = _debit(view, submitted, entry, posting, balances)
+            refused = _debit(view, submitted, entry, posting, balances, classes)
             if refused is not None:
                 return refused
     for posting in entry.postings:
         if posting.side is Side.CREDIT:
-            refused = _credit(view, submitted, posting, balances)
+            refused = _credit(view, submitted, posting, balances, classes)
             if refused is not None:
                 return refused
     return None
@@ -141,7 +164,12 @@ def _bounds(balances: dict[str, int]) -> Refused | None:
 
 
 def _debit(
-    view: View, submitted: Submitted, entry: Entry, posting: Posting, balances: dict[str, int]
+    view: View,
+    submitted: Submitted,
+    entry: Entry,
+    posting: Posting,
+    balances: dict[str, int],
+    classes: set[str],
 ) -> Refused | None:
     account = view.get(ACCOUNTS, posting.account)
     if account is None:
@@ -164,11 +192,14 @@ def _debit(
         and posting.account not in entry.mandated
     ):
         return Refused(HOLDER_CONSENT_MISSING, detail=f"account {posting.account} needs key {account.holder_key}")
+    classes.add(account.account_class)
     _move(view, posting, balances, posting.amount if is_contra else -posting.amount)
     return None
 
 
-def _credit(view: View, submitted: Submitted, posting: Posting, balances: dict[str, int]) -> Refused | None:
+def _credit(
+    view: View, submitted: Submitted, posting: Posting, balances: dict[str, int], classes: set[str]
+) -> Refused | None:
     account = view.get(ACCOUNTS, posting.account)
     if account is None:
         return Refused(CREDIT_ACCOUNT_NOT_FOUND, detail=f"account {posting.account} does not exist")
@@ -179,6 +210,7 @@ def _credit(view: View, submitted: Submitted, posting: Posting, balances: dict[s
         return _other_asset(account, posting)
     if account.status is AccountStatus.CLOSED:
         return Refused(CREDIT_ACCOUNT_CLOSED, detail=f"account {posting.account} is closed")
+    classes.add(account.account_class)
     _move(view, posting, balances, -posting.amount if is_contra else posting.amount)
     return None
 

@@ -103,12 +103,19 @@ class Rulebook:
                 return lines
             refused_lines = lines
         elif len(proposal.entries) == 1 and proposal.is_atomic:
-            refused = post(overlay, submitted, proposal.entries[0], self._guards)
+            refused = post(overlay, submitted, proposal.entries[0], self._guards, self.ordinary_classes)
             if refused is not None:
                 return refused
             refused_lines = {}
         else:
-            lines = post_lines(overlay, submitted, proposal.entries, self._guards, is_atomic=proposal.is_atomic)
+            lines = post_lines(
+                overlay,
+                submitted,
+                proposal.entries,
+                self._guards,
+                self.ordinary_classes,
+                is_atomic=proposal.is_atomic,
+            )
             if isinstance(lines, Refused):
                 return lines
             refused_lines = lines

@@ -45,6 +45,13 @@ EMPTY = "import sys; sys.stdout.buffer.write(bytes(3) + b'\\x01\\x90'); sys.stdo
 """Answers for none of those asked."""
 
 
+SPOILT = (
+    "import sys; sys.stdout.buffer.write(bytes(3) + b'\\x08\\x91\\x93\\xa1n\\xa1\\xff\\xa1x');"
+    "sys.stdout.flush(); input()"
+)
+"""Answers with a text that is not UTF-8."""
+
+
 class Watched(OpenerProcess):
     """An opener whose answers are kept."""
 
@@ -197,7 +204,8 @@ def test_an_opener_that_hangs_is_ended(url: str, watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["print('nonsense', flush=True); input()", "print('\\0\\0\\0\\1?', end='', flush=True); input()", "0"]
+    "program",
+    ["print('nonsense', flush=True); input()", "print('\\0\\0\\0\\1?', end='', flush=True); input()", "0", SPOILT],
 )
 def test_an_opener_that_answers_nonsense_is_not_believed(
     url: str, program: str, monkeypatch: pytest.MonkeyPatch

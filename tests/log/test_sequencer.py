@@ -1,8 +1,11 @@
 """The sequencer: who is answered what."""
 
+import threading
+
 import pytest
 
 from ledger.crypto.keys import PublicKey
+from ledger.log import sequencer
 from ledger.log.answers import Unavailable
 from ledger.log.block import Block
 from ledger.log.block_store import StoreBroken
@@ -160,6 +163,24 @@ def test_a_first_answer_that_cannot_be_read_now_is_no_failure_of_the_sender(
 
         monkeypatch.setattr(node.store, "read", damaged)
         assert node.problem(raw) == "store_unavailable"
+
+
+def test_a_first_answer_that_does_not_come_is_not_waited_for_for_ever(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pilot_node(url) as node:
+        raw = transfer(node)
+        node.receipt(raw)
+        read, is_over = node.store.read, threading.Event()
+
+        def hanging(height: int) -> Block | None:
+            assert is_over.wait(ANSWER_S)
+            return read(height)
+
+        monkeypatch.setattr(node.store, "read", hanging)
+        monkeypatch.setattr(sequencer, "ANSWER_WAIT_MAX_S", 0.1)
+        assert node.problem(raw) == "store_unavailable"
+        is_over.set()
 
 
 def test_log_key_rotation_signs_from_the_next_block_and_old_receipts_keep_their_key(store_url: str) -> None:

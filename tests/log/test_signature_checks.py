@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 import pytest
 
+from ledger.log import signature_checks as signature_checks_module
 from ledger.log import verify
 from ledger.log.signature_checks import SignatureChecks, signature_checks
 from ledger.log.signature_worker import Task, holds, read_frame, write_frame
@@ -97,6 +98,18 @@ def test_a_worker_killed_in_the_middle_is_done_without(book: Book) -> None:
         for _ in range(2):
             checks.ask(submissions_of(book), book.state)
             assert checks.answer() == b""
+
+
+def test_a_worker_is_not_asked_more_than_its_answers_have_room_for(book: Book) -> None:
+    with signature_checks(1) as checks:
+        checks.ask([b'""'] * (signature_checks_module.UNANSWERED_MAX + 1), book.state)
+        assert checks.answer() == b""
+        checks.ask([b'""'] * signature_checks_module.UNANSWERED_MAX, book.state)
+        checks.ask(submissions_of(book, 1), book.state)
+        assert checks.answer() == bytes(signature_checks_module.UNANSWERED_MAX)
+        assert checks.answer() == b""
+        checks.ask(submissions_of(book, 1), book.state)
+        assert checks.answer() == b"\1"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -197,6 +197,20 @@ def test_a_refused_line_that_moved_nothing_leaves_no_row(state: State) -> None:
     post_both_ways(state, {plain: 3}, [(plain, too, 4), (plain, too, 1), (too, own, 2)], is_atomic=False)
 
 
+def test_a_pair_of_one_account_is_a_fault_of_the_rule_that_proposed_it(state: State) -> None:
+    plain = ACCOUNT_IDS["plain"]
+    bulk = submitted(state, [(plain, ACCOUNT_IDS["own"], 1)], is_atomic=False)
+    with pytest.raises(AssertionError, match="two accounts"):
+        post_pairs(
+            Overlay(state),
+            bulk,
+            Pairs(TENGE, [plain], [plain], [1]),
+            GUARDS,
+            RULEBOOK.ordinary_classes,
+            is_atomic=False,
+        )
+
+
 def test_the_sides_of_a_pair_are_debit_then_credit() -> None:
     pairs = Pairs(TENGE, [own_account("601")], [wallet("601", 1)], [5])
     (entry,) = pairs.entries()

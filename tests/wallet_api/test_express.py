@@ -279,6 +279,59 @@ def test_who_waits_too_long_hears_that_the_outcome_is_unknown(door: Door, monkey
         line.close()
 
 
+def test_a_request_behind_one_that_waits_does_not_keep_it_waiting(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "ANSWER_WAIT_MAX_S", 0.0)
+    monkeypatch.setattr(reception.Reception, "receive", lambda *_: None)
+    with listening(door, silent_s=0.2) as (port, _):
+        line = Line(port)
+        line.send(post(canonical.encode({})) + HEALTH)
+        assert b'"code":"outcome_unknown"' in line.answer()
+        assert line.answer().startswith(b"HTTP/1.1 200 OK\r\n")
+        line.close()
+
+
+@pytest.mark.parametrize("stray", [b"\r\n", b"\r\n\r\n", b"P"])
+@pytest.mark.parametrize("is_express", [True, False])
+def test_bytes_behind_an_answer_that_begin_no_request_keep_no_connection(
+    door: Door, stray: bytes, is_express: bool
+) -> None:
+    with listening(door, silent_s=0.2) as (port, _):
+        line = Line(port)
+        assert line.ask(post(door.transfer()) if is_express else HEALTH).startswith(b"HTTP/1.1 20")
+        line.send(stray)
+        assert line.answer() == b""
+        line.close()
+
+
+def test_a_request_answered_before_its_body_came_keeps_no_connection(door: Door) -> None:
+    with listening(door, silent_s=0.2) as (port, _):
+        line = Line(port)
+        line.send(post(bytes(100), kind=b"text/plain")[:-100])
+        assert b" 415 " in line.answer().partition(b"\r\n")[0]
+        line.send(b"\0")
+        assert line.answer() == b""
+        line.close()
+
+
+def test_one_connection_that_cannot_be_looked_after_does_not_end_the_looking(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(_self: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(connections, "ANSWER_WAIT_MAX_S", 0.0)
+    monkeypatch.setattr(reception.Reception, "receive", lambda *_: None)
+    with listening(door, silent_s=0.2) as (port, _):
+        waiting, silent = Line(port), Line(port)
+        with monkeypatch.context() as patched:
+            patched.setattr(express.ExpressProtocol, "give_up", fault)
+            waiting.send(post(canonical.encode({})))
+            assert silent.answer() == b""
+        assert b'"code":"outcome_unknown"' in waiting.answer()
+        waiting.close()
+        silent.close()
+
+
 def test_a_connection_idle_for_long_is_closed(door: Door) -> None:
     with listening(door, silent_s=0.2, keep_alive_s=0) as (port, _):
         line = Line(port)
