@@ -150,6 +150,8 @@ class FailCause(StrEnum):
     DEADLINE_PASSED = "DEADLINE_PASSED"
     """All was there, and nobody settled it in time; or the sides never matched."""
     CANCELLED_BY_BOTH = "CANCELLED_BY_BOTH"
+    CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
+    """A holder took its mandate back, or the key that signed it was revoked; it was released before its deadline."""
 
 
 class StatusInterval(Record, frozen=True, kw_only=True):

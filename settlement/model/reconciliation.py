@@ -35,6 +35,10 @@ CUTS_PER_DAY_MAX: Final = 24
 LISTED_ACCOUNTS_MAX: Final = 1_048_576
 """Most listed tenge accounts of clients of one exchange: a cut sums them up in about half a second."""
 
+LISTED_BY_ORDER_MAX: Final = 8_192
+"""Most accounts that the order to reconcile lists where some of them are empty: as many as a block has lines. Accounts
+with money in them are listed whatever their number, so that an exchange cannot escape the order by having many."""
+
 ACCOUNTS_PER_PAGE: Final = 1_024
 """Accounts in one row of the list: a row is written anew for each listing, and read whole by a cut."""
 
@@ -48,8 +52,8 @@ AttestationHoursField = Annotated[int, Meta(ge=1, le=ATTESTATION_HOURS_MAX)]
 HOUR_US: Final = 3_600_000_000
 """Microseconds in an hour."""
 
-CountField = Annotated[int, Meta(ge=0, le=LISTED_ACCOUNTS_MAX)]
-"""A number of accounts."""
+CountField = Annotated[int, Meta(ge=0, le=BALANCE_MAX)]
+"""A number of accounts; what an order lists is not bounded by what an exchange may list."""
 
 
 class Result(StrEnum):
@@ -156,6 +160,8 @@ class Reconciliation(Record, frozen=True, kw_only=True):
     reconciled_us: TimestampField
     auditor: ParticipantField | None = None
     """The auditor that signed too."""
+    missed: DateField | None = None
+    """The business date before it, where nothing was reconciled for that one: new business rests until the next."""
 
     @property
     def owed(self) -> int:

@@ -1,13 +1,15 @@
-"""Sales of mined coins whose money moved elsewhere: an exchange attests them, nothing here proves them.
+"""Sales of mined coins whose money moved elsewhere: exchange and miner attest them, nothing here proves them.
 
 They stand in a column of their own. A payment, a lock of coins and a number of a trade each stand behind one claim:
 a second one that names any of them is refused.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from ledger.crypto.canonical import b64url
 from ledger.model.outcome import RefusalCode, Refused
+from ledger.model.participants import Cosigner
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import ASSETS, THE, UTC_OFFSETS
@@ -19,7 +21,7 @@ from settlement.model.registers import CoinField
 from settlement.rules.coins import VENUE_LICENCE_INVALID, coin_asset, refuse_venue
 from settlement.rules.custody import COIN_NOT_ADMITTED
 from settlement.rules.miners import MINER_UNKNOWN, has_licence
-from settlement.rules.sales import EXECUTION_IN_FUTURE, MINER_LICENCE_INVALID, TRADE_REPEATED
+from settlement.rules.sales import DUP_CASH_LEG, EXECUTION_IN_FUTURE, MINER_LICENCE_INVALID, TRADE_REPEATED
 from settlement.rules.tables import ASSET_LOCKS, ATTESTED_SALES, CASH_LEGS, MINERS, TRADES
 
 ATTESTED_AGE_MAX_US: Final = 92 * 24 * 3_600_000_000
@@ -52,9 +54,6 @@ CASH_LEG_UNCLEAR = RefusalCode(
 )
 ATTESTED_TOO_LATE = RefusalCode(
     "attested_too_late", "The sale was executed more than 92 days before the ledger's time."
-)
-DUP_CASH_LEG = RefusalCode(
-    "dup_cash_leg", "The payment, or the lock of the coins, stands behind another claim.", iso="AM05"
 )
 
 
@@ -115,6 +114,11 @@ def _refuse_miner(view: View, body: SaleAttest) -> Refused | None:
     return None
 
 
+def _miner(_view: View, body: SaleAttest) -> Iterable[Cosigner]:
+    """The miner in whose name the sale counts."""
+    return (Cosigner(participant=body.miner, threshold=1),)
+
+
 MODULE = RuleModule(
     name="attested",
     meaning="Sales of mined coins that were paid for outside this ledger.",
@@ -136,6 +140,7 @@ MODULE = RuleModule(
                 DUP_CASH_LEG,
             ),
             decide=_attest,
+            cosigners=_miner,
         ),
     ),
 )

@@ -36,12 +36,14 @@ from settlement.model.instructions import (
 from settlement.rules.coins import VENUE_LICENCE_INVALID, coin_asset
 from settlement.rules.mandates import MANDATE_REFUSALS
 from settlement.rules.sales import (
+    DUP_CASH_LEG,
     MINER_LICENCE_INVALID,
     Moved,
     Parties,
     credit,
     debit,
     quota_claim,
+    refuse_claimed,
     refuse_miner,
 )
 from settlement.rules.set_aside import (
@@ -79,6 +81,7 @@ SETTLEMENT_DATE_AHEAD = RefusalCode(
 )
 
 PLAN_REFUSALS: Final = (
+    DUP_CASH_LEG,
     INSTRUCTION_UNKNOWN,
     INSTRUCTION_STATUS_UNFIT,
     SETTLEMENT_DEADLINE_PASSED,
@@ -174,6 +177,8 @@ def settled_entry(plan: Plan) -> Entry:
 
 def _complete(view: View, submitted: Submitted) -> Proposal | Refused:
     body: DvpComplete = submitted.signed.body
+    if refused := refuse_claimed(view, submitted.signed.transaction_id):
+        return refused
     plan = plan_sale(view, submitted, body.trade, statuses=frozenset({InstructionStatus.ALLOCATED}))
     if isinstance(plan, Refused):
         return plan

@@ -97,7 +97,8 @@ def _replaced(
 def _proposal(
     view: View, pool: ParticipantId, body: ProductionCorrect, replaced: Mapping[int, tuple[str, ProductionLot]]
 ) -> Proposal:
-    taken_back = {key: lot for number, (key, lot) in replaced.items() if number in set(body.withdrawn)}
+    withdrawn = set(body.withdrawn)
+    taken_back = {key: lot for number, (key, lot) in replaced.items() if number in withdrawn}
     changes = [(LOTS, key, msgspec.structs.replace(lot, state=LotState.CORRECTED)) for key, lot in taken_back.items()]
     versions = []
     payouts = []
@@ -120,6 +121,10 @@ def _proposal(
     )
 
 
+def _row_count(body: ProductionCorrect) -> int:
+    return max(1, len(body.rows) + len(body.withdrawn))
+
+
 MODULE = RuleModule(
     name="corrections",
     meaning="Corrections of production reports, which supersede.",
@@ -138,6 +143,7 @@ MODULE = RuleModule(
                 *ROW_REFUSALS,
             ),
             decide=_correct,
+            weight=_row_count,
         ),
     ),
 )

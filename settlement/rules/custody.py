@@ -21,7 +21,7 @@ from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.participants import Role
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
-from ledger.rules.tables import ACCOUNTS, ASSETS, BALANCES, PARTICIPANTS
+from ledger.rules.tables import ACCOUNTS, ASSETS, BALANCES, KEYS, PARTICIPANTS
 from ledger.state import Table, View
 from ledger.units import (
     BALANCE_MAX,
@@ -39,6 +39,7 @@ from ledger.units import (
 )
 from settlement.model.custody import Attestation
 from settlement.rules.coins import VENUE_LICENCE_INVALID, refuse_venue
+from settlement.rules.parties import related
 from settlement.rules.tables import ATTESTATIONS, CUSTODY_REFERENCES, WITHDRAWN
 
 ATTESTATION_AGE_MAX_US: Final = 24 * 3_600_000_000
@@ -92,6 +93,7 @@ CUSTODY_TO_HOUSE = RefusalCode(
 CUSTODY_FROM_HOUSE = RefusalCode(
     "custody_from_house", "Coins in custody are withdrawn by clients and miners, never by the exchange.", iso="AG01"
 )
+AUDITOR_RELATED = RefusalCode("auditor_related", "The auditor that signs is registered as belonging to the exchange.")
 DEPOSIT_REUSED = RefusalCode("deposit_reused", "The deposit was credited before.", iso="AM05")
 WITHDRAWAL_REUSED = RefusalCode("withdrawal_reused", "The withdrawal was debited before.", iso="AM05")
 ATTESTATION_AHEAD = RefusalCode(
@@ -110,6 +112,8 @@ def _attest(view: View, submitted: Submitted) -> Proposal | Refused:
     coin = _attestable(view, submitted, body.asset)
     if isinstance(coin, Refused):
         return coin
+    if refused := _refuse_related(view, submitted, coin):
+        return refused
     withdrawn = view.get(WITHDRAWN, body.asset) or 0
     left_since = (withdrawn - body.withdrawn) % WITHDRAWN_MODULUS
     if refused := _refuse_look(view, submitted, body, left_since):
@@ -135,6 +139,19 @@ def _attestable(view: View, submitted: Submitted, asset_id: AssetId) -> Asset | 
     if asset is not None and asset_id != TENGE and sender.role is Role.AUDITOR:
         return asset
     return _owed(view, submitted, asset_id)
+
+
+def _refuse_related(view: View, submitted: Submitted, coin: Asset) -> Refused | None:
+    """Refuse the look of an auditor that belongs to the exchange whose coins it saw."""
+    for kid in submitted.signed.signers:
+        key = view.get(KEYS, kid)
+        assert key is not None, "the signatures were sorted by their keys"
+        # The exchange's own people sign too; each is the same as itself.
+        if key.participant != coin.issuer and (
+            relation := related(view, coin.issuer, key.participant, submitted.time_us)
+        ):
+            return Refused(AUDITOR_RELATED, detail=f"participant {key.participant}: {relation}")
+    return None
 
 
 def _refuse_look(view: View, submitted: Submitted, body: ReserveAttest, left_since: int) -> Refused | None:
@@ -256,7 +273,7 @@ MODULE = RuleModule(
             name="reserve_attest",
             body=ReserveAttest,
             meaning="Put on record the coins an auditor saw.",
-            refusals=(COIN_NOT_ADMITTED, ATTESTATION_AHEAD, ATTESTATION_STALE),
+            refusals=(COIN_NOT_ADMITTED, AUDITOR_RELATED, ATTESTATION_AHEAD, ATTESTATION_STALE),
             decide=_attest,
         ),
         Kind(

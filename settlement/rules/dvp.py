@@ -38,6 +38,7 @@ from settlement.rules.custody import COIN_NOT_ADMITTED
 from settlement.rules.mandates import MANDATE_REFUSALS
 from settlement.rules.price_limits import PRICE_REFUSALS, refuse_price
 from settlement.rules.sales import (
+    DUP_CASH_LEG,
     DVP_ACCOUNT_UNFIT,
     DVP_HOLDER_DIFFERS,
     EXECUTION_IN_FUTURE,
@@ -60,6 +61,7 @@ from settlement.rules.sales import (
     quota_claim,
     refuse_amount,
     refuse_buyer_mandate,
+    refuse_claimed,
     refuse_execution,
     refuse_fee,
     refuse_miner,
@@ -144,7 +146,7 @@ def _refuse_trade(view: View, submitted: Submitted, body: DvpSettle, exchange: P
         return asset
     if view.get(TRADES, f"{exchange}/{body.trade}") is not None:
         return Refused(TRADE_REPEATED, detail=f"trade {body.trade}")
-    return asset
+    return refuse_claimed(view, submitted.signed.transaction_id) or asset
 
 
 def _refuse_mandates(
@@ -189,6 +191,7 @@ MODULE = RuleModule(
                 VENUE_LICENCE_INVALID,
                 COIN_NOT_ADMITTED,
                 TRADE_REPEATED,
+                DUP_CASH_LEG,
                 DVP_ACCOUNT_UNFIT,
                 DVP_HOLDER_DIFFERS,
                 SELF_TRADE,

@@ -21,6 +21,7 @@ from ledger.state import View
 from ledger.units import AssetField, DateField, DigestField, ParticipantField, TotalField
 from settlement.model.liabilities import LEAVES_MAX
 from settlement.model.reconciliation import Liabilities
+from settlement.rules.custody import AUDITOR_RELATED
 from settlement.rules.reconciliation import AUDITOR_UNFIT, as_cosigner, refuse_auditor
 from settlement.rules.reconciliation_order import asset_key
 from settlement.rules.tables import LIABILITIES, RECONCILIATIONS
@@ -56,8 +57,9 @@ LIABILITIES_DIFFER = RefusalCode(
 
 def _publish(view: View, submitted: Submitted) -> Proposal | Refused:
     body: LiabilitiesPublish = submitted.signed.body
-    key = asset_key(submitted.signed.transaction.participant, body.asset)
-    if refused := refuse_auditor(view, body.auditor):
+    exchange = submitted.signed.transaction.participant
+    key = asset_key(exchange, body.asset)
+    if refused := refuse_auditor(view, exchange, body.auditor, submitted.time_us):
         return refused
     last, published = view.get(RECONCILIATIONS, key), view.get(LIABILITIES, key)
     if last is None or last.date != body.date:
@@ -105,6 +107,7 @@ MODULE = RuleModule(
             meaning="Publish the root of the sum tree over what clients are owed.",
             refusals=(
                 AUDITOR_UNFIT,
+                AUDITOR_RELATED,
                 LIABILITIES_DATE_DIFFERS,
                 LIABILITIES_PUBLISHED,
                 LIABILITIES_UNDERSTATED,

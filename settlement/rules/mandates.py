@@ -119,6 +119,13 @@ def refuse_mandate(
     return None
 
 
+def is_taken_back(view: View, verified: VerifiedMandate) -> bool:
+    """Whether a mandate that was accepted holds no more, for good: taken back, or signed by a key that was revoked."""
+    key = view.get(KEYS, verified.kid)
+    assert key is not None, "a key never goes"
+    return key.is_revoked or view.get(MANDATES_CANCELLED, _cancelled_key(verified.digest, verified.kid)) is not None
+
+
 def mandate_digest(mandate: EmbeddedJws) -> DigestField:
     """Return what identifies a mandate in the state: the digest of its signed payload.
 

@@ -11,17 +11,20 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
+from ledger.model.accounts import AccountStatus
 from ledger.model.assets import TENGE
 from ledger.model.journal import Entry
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
-from ledger.rules.tables import BALANCES
+from ledger.rules.posting import DEBIT_ACCOUNT_CLOSED, DEBIT_ACCOUNT_FROZEN
+from ledger.rules.tables import ACCOUNTS, BALANCES
 from ledger.state import Overlay, View
 from ledger.units import AMOUNT_MAX, BALANCE_MAX, POSTINGS_PER_ENTRY_MAX, AccountId, LabelField
 from settlement.model.instructions import InstructionStatus
 from settlement.rules.completion import FINALITY, NET, PLAN_REFUSALS, Plan, plan_sale
-from settlement.rules.sales import credit, debit
+from settlement.rules.reconciliation_order import refuse_new_business
+from settlement.rules.sales import credit, debit, refuse_claimed
 from settlement.rules.tables import RESERVED
 
 BATCH_TRADES_MAX: Final = 64
@@ -53,6 +56,9 @@ _STATUSES: Final = frozenset({InstructionStatus.MATCHED, InstructionStatus.ALLOC
 
 def _batch(view: View, submitted: Submitted) -> Proposal | Refused:
     body: DvpBatch = submitted.signed.body
+    # Asked before the first sale is planned: the sales of a batch share its payment.
+    if refused := refuse_claimed(view, submitted.signed.transaction_id):
+        return refused
     after = Overlay(view)
     plans: list[Plan] = []
     for line, trade in enumerate(body.trades):
@@ -63,7 +69,12 @@ def _batch(view: View, submitted: Submitted) -> Proposal | Refused:
             after.put(table, key, value)
         plans.append(plan)
     net = _net(plans)
-    if refused := _refuse_sums(plans, net) or _refuse_short(view, after, plans, net):
+    if refused := (
+        _refuse_sums(plans, net)
+        or _refuse_short(view, after, plans, net)
+        or _refuse_payers(view, plans)
+        or _refuse_unseen(view, submitted, net)
+    ):
         return refused
     # From here only the posting rules and the guards may refuse.
     coins = (
@@ -118,6 +129,24 @@ def _refuse_short(view: View, after: View, plans: Iterable[Plan], net: dict[Acco
     return None
 
 
+def _refuse_payers(view: View, plans: Iterable[Plan]) -> Refused | None:
+    """Ask of each buyer's account what is asked where it pays alone: netted, no entry may debit it."""
+    for line, plan in enumerate(plans):
+        account = view.get(ACCOUNTS, plan.terms.buyer_tenge)
+        assert account is not None, "an account never goes"
+        if account.status is not AccountStatus.OPEN:
+            code = DEBIT_ACCOUNT_CLOSED if account.status is AccountStatus.CLOSED else DEBIT_ACCOUNT_FROZEN
+            return Refused(code, line, f"account {plan.terms.buyer_tenge} is {account.status}")
+    return None
+
+
+def _refuse_unseen(view: View, submitted: Submitted, net: dict[AccountId, int]) -> Refused | None:
+    """Ask the gate of the tenge where no entry moves any; else the guard asks it."""
+    if any(net.values()):
+        return None
+    return refuse_new_business(view, submitted.signed.transaction.participant, TENGE)
+
+
 def _net_entry(net: dict[AccountId, int]) -> tuple[Entry, ...]:
     """The entry that moves the differences; none if all are zero."""
     postings = [
@@ -156,6 +185,7 @@ MODULE = RuleModule(
             name="dvp_batch",
             body=DvpBatch,
             meaning="Settle many matched sales at once: coins sale by sale, tenge net for each account.",
+            # Frozen payers and the gate are refused with the codes of the posting rules and of the guard.
             refusals=(*PLAN_REFUSALS, BATCH_SUM_TOO_LARGE, BATCH_FUNDS_SHORT),
             decide=_batch,
             weight=_weight,

@@ -171,6 +171,10 @@ def lot_of(view: View, row: ProductionRow) -> ProductionLot:
     )
 
 
+def _row_count(body: ProductionReport) -> int:
+    return len(body.rows)
+
+
 MODULE = RuleModule(
     name="production",
     meaning="What pools report, and the lots that follow.",
@@ -185,6 +189,7 @@ MODULE = RuleModule(
                 *ROW_REFUSALS,
             ),
             decide=_report,
+            weight=_row_count,
         ),
     ),
 )

@@ -18,7 +18,15 @@ from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import ASSETS, BALANCES, PARTICIPANTS
 from ledger.state import View
-from ledger.units import AssetField, AssetId, DateField, ParticipantField, ParticipantId
+from ledger.units import (
+    AssetField,
+    AssetId,
+    BusinessDate,
+    DateField,
+    ParticipantField,
+    ParticipantId,
+    TimestampUs,
+)
 from settlement.model.reconciliation import (
     ASSETS_PER_CUT_MAX,
     CUTS_PER_DAY_MAX,
@@ -31,8 +39,14 @@ from settlement.model.reconciliation import (
     breaks_of,
     unexplained,
 )
-from settlement.rules.custody import COIN_NOT_ADMITTED
-from settlement.rules.reconciliation_order import RECONCILIATION_NOT_REQUIRED, asset_key, client_tenge
+from settlement.rules.custody import AUDITOR_RELATED, COIN_NOT_ADMITTED
+from settlement.rules.parties import related
+from settlement.rules.reconciliation_order import (
+    RECONCILIATION_NOT_REQUIRED,
+    asset_key,
+    client_tenge,
+    missed_before,
+)
 from settlement.rules.tables import ATTESTATIONS, CUTS, RECONCILIATIONS, REQUIREMENTS
 
 CUT_WEIGHT: Final = 256
@@ -59,18 +73,25 @@ CUTS_TOO_MANY = RefusalCode(
     "cuts_too_many", f"An asset is cut at most {CUTS_PER_DAY_MAX} times on a business date.", is_transient=True
 )
 CUT_DATE_DIFFERS = RefusalCode("cut_date_differs", "The last cut of the asset was not taken on that business date.")
+CUT_UNRECONCILED = RefusalCode(
+    "cut_unreconciled", "The last cut of the asset is of an earlier business date and was never reconciled."
+)
 CUT_RECONCILED = RefusalCode("cut_reconciled", "The cut was reconciled before; a correction starts with a new cut.")
 AUDITOR_UNFIT = RefusalCode("auditor_unfit", "The cosigner named as auditor was not admitted as one.")
 
 
-def refuse_auditor(view: View, auditor: ParticipantId | None) -> Refused | None:
-    """Refuse a cosigner that is no auditor."""
+def refuse_auditor(
+    view: View, exchange: ParticipantId, auditor: ParticipantId | None, moment: TimestampUs
+) -> Refused | None:
+    """Refuse a cosigner that is no auditor, or that the register shows as belonging to the exchange at a moment."""
     if auditor is None:
         return None
     participant = view.get(PARTICIPANTS, auditor)
-    if participant is not None and participant.role is Role.AUDITOR:
-        return None
-    return Refused(AUDITOR_UNFIT, detail=f"participant {auditor}")
+    if participant is None or participant.role is not Role.AUDITOR:
+        return Refused(AUDITOR_UNFIT, detail=f"participant {auditor}")
+    if relation := related(view, exchange, auditor, moment):
+        return Refused(AUDITOR_RELATED, detail=f"participant {auditor}: {relation}")
+    return None
 
 
 def as_cosigner(auditor: ParticipantId | None) -> Iterable[Cosigner]:
@@ -103,8 +124,13 @@ def _cut_of(view: View, submitted: Submitted, requirement: Requirement, asset_id
     asset = view.get(ASSETS, asset_id)
     if asset is None or (asset_id != TENGE and asset.issuer != exchange):
         return Refused(COIN_NOT_ADMITTED, detail=f"asset {asset_id}")
-    last = view.get(CUTS, asset_key(exchange, asset_id))
-    number = 1 if last is None or last.date != submitted.business_date else last.number + 1
+    key = asset_key(exchange, asset_id)
+    last, reconciled = view.get(CUTS, key), view.get(RECONCILIATIONS, key)
+    is_first = last is None or last.date != submitted.business_date
+    # Else a cut that shows what is wrong would be forgotten over night.
+    if last is not None and is_first and (reconciled is None or reconciled.cut_us != last.taken_us):
+        return Refused(CUT_UNRECONCILED, detail=f"{asset_id}, cut on {last.date}")
+    number = 1 if last is None or is_first else last.number + 1
     if number > CUTS_PER_DAY_MAX:
         return Refused(CUTS_TOO_MANY, detail=f"{CUTS_PER_DAY_MAX} cuts of {asset_id} on {submitted.business_date}")
     if asset_id == TENGE:
@@ -135,7 +161,7 @@ def _reconcile(view: View, submitted: Submitted) -> Proposal | Refused:
     requirement = view.get(REQUIREMENTS, exchange)
     if requirement is None:
         return Refused(RECONCILIATION_NOT_REQUIRED, detail=f"exchange {exchange}")
-    if refused := refuse_auditor(view, body.auditor):
+    if refused := refuse_auditor(view, exchange, body.auditor, submitted.time_us):
         return refused
     ids = {books.asset for books in body.assets}
     if len(ids) < len(body.assets):
@@ -149,7 +175,8 @@ def _reconcile(view: View, submitted: Submitted) -> Proposal | Refused:
             return Refused(CUT_DATE_DIFFERS, line, detail)
         if last is not None and last.cut_us == cut.taken_us:
             return Refused(CUT_RECONCILED, line, f"{key}, cut at {cut.taken_us}")
-        results[books.asset] = _compare(submitted, body, books, cut, requirement)
+        missed = missed_before(view, requirement, last, body.date)
+        results[books.asset] = _compare(submitted, body, books, cut, requirement, missed)
     return Proposal(
         changes=tuple((RECONCILIATIONS, asset_key(exchange, asset), result) for asset, result in results.items()),
         record={"assets": {asset: _verdict(result) for asset, result in results.items()}},
@@ -157,7 +184,12 @@ def _reconcile(view: View, submitted: Submitted) -> Proposal | Refused:
 
 
 def _compare(
-    submitted: Submitted, body: ReconcileDay, books: AssetBooks, cut: Cut, requirement: Requirement
+    submitted: Submitted,
+    body: ReconcileDay,
+    books: AssetBooks,
+    cut: Cut,
+    requirement: Requirement,
+    missed: BusinessDate | None,
 ) -> Reconciliation:
     is_coin, hours = books.asset != TENGE, requirement.attestation_hours
     breaks = breaks_of(cut, books.books, is_coin=is_coin, attestation_hours=hours)
@@ -172,6 +204,7 @@ def _compare(
         unexplained=unexplained(cut, books),
         reconciled_us=submitted.time_us,
         auditor=body.auditor,
+        missed=missed,
     )
 
 
@@ -203,7 +236,13 @@ MODULE = RuleModule(
             name="reconciliation_cut",
             body=ReconciliationCut,
             meaning="Write down what the ledger shows, for the books to be compared with.",
-            refusals=(RECONCILIATION_NOT_REQUIRED, CUT_ASSET_REPEATED, COIN_NOT_ADMITTED, CUTS_TOO_MANY),
+            refusals=(
+                RECONCILIATION_NOT_REQUIRED,
+                CUT_ASSET_REPEATED,
+                COIN_NOT_ADMITTED,
+                CUT_UNRECONCILED,
+                CUTS_TOO_MANY,
+            ),
             decide=_cut,
             weight=_cut_weight,
         ),
@@ -214,6 +253,7 @@ MODULE = RuleModule(
             refusals=(
                 RECONCILIATION_NOT_REQUIRED,
                 AUDITOR_UNFIT,
+                AUDITOR_RELATED,
                 CUT_ASSET_REPEATED,
                 CUT_DATE_DIFFERS,
                 CUT_RECONCILED,

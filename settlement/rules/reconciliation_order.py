@@ -1,11 +1,13 @@
 """The order to reconcile, the list of client accounts it rests on, and the gate it closes.
 
 A supervisor's order starts it. From then on, each tenge account of a client stands in a list before money reaches it.
-The order itself lists all that there are, so an account that is not listed is empty, and the sum over the list is all
-the client tenge that the exchange keeps: no account can be left out of a cut.
+The order itself lists all that hold money, and empty ones while there is room, so an account that is not listed is
+empty, and the sum over the list is all the client tenge that the exchange keeps: no account can be left out of a cut.
+However many accounts an exchange has opened, the order stands.
 
 While the last reconciliation of an asset is broken, or that of the former business date is missing, new business in it
-is refused: sales and deposits of coins. Returns to clients and withdrawals never are.
+is refused: sales and deposits of coins. Returns to clients and withdrawals never are. A later reconciliation does not
+make up for a missed date: new business rests until the next one, so nobody gains by reconciling every other day.
 """
 
 from collections.abc import Iterable
@@ -29,6 +31,7 @@ from ledger.units import (
     AccountField,
     AccountId,
     AssetId,
+    BusinessDate,
     OrderField,
     ParticipantField,
     ParticipantId,
@@ -36,7 +39,9 @@ from ledger.units import (
 from settlement.model.reconciliation import (
     ACCOUNTS_PER_PAGE,
     LISTED_ACCOUNTS_MAX,
+    LISTED_BY_ORDER_MAX,
     AttestationHoursField,
+    Reconciliation,
     Requirement,
     Result,
 )
@@ -88,7 +93,7 @@ RECONCILIATION_BROKEN = RefusalCode(
 )
 RECONCILIATION_MISSING = RefusalCode(
     "reconciliation_missing",
-    "The former business date was not reconciled for this asset.",
+    "The former business date was not reconciled for this asset, and a later one does not stand in for it.",
     iso="AG01",
     is_transient=True,
 )
@@ -131,6 +136,29 @@ def guard(view: View, submitted: Submitted, entry: Entry) -> Refused | None:
     return None
 
 
+def refuse_new_business(view: View, exchange: ParticipantId, asset: AssetId) -> Refused | None:
+    """Refuse new business in an asset that is not reconciled, where no entry shows the guard that it moves."""
+    requirement = view.get(REQUIREMENTS, exchange)
+    return None if requirement is None else _refuse_unreconciled(view, asset_key(exchange, asset), requirement)
+
+
+def missed_before(
+    view: View, requirement: Requirement, last: Reconciliation | None, date: BusinessDate
+) -> BusinessDate | None:
+    """Return the business date that a reconciliation of a date leaves out: the former one, if nothing reached it.
+
+    An asset that was never reconciled leaves nothing out: it may be new.
+    """
+    if last is None:
+        return None
+    if last.date == date:
+        return last.missed
+    former = ledger_of(view).former_business_date
+    if former is None or former < requirement.from_date or date <= former or last.date >= former:
+        return None
+    return former
+
+
 def _refuse_unreconciled(view: View, key: str, requirement: Requirement) -> Refused | None:
     last = view.get(RECONCILIATIONS, key)
     if last is not None and last.result is Result.BROKEN:
@@ -138,7 +166,7 @@ def _refuse_unreconciled(view: View, key: str, requirement: Requirement) -> Refu
     former = ledger_of(view).former_business_date
     if former is None or former < requirement.from_date:
         return None
-    if last is None or last.date < former:
+    if last is None or last.date < former or last.missed == former:
         return Refused(RECONCILIATION_MISSING, detail=f"{key} on {former}")
     return None
 
@@ -160,16 +188,25 @@ def _require(view: View, submitted: Submitted) -> Proposal | Refused:
     if standing is not None:
         terms = msgspec.structs.replace(standing, attestation_hours=body.attestation_hours, order=body.order)
         return Proposal(changes=((REQUIREMENTS, body.exchange, terms),), record={"accounts": standing.accounts})
+    requirement = Requirement(
+        from_date=submitted.business_date, attestation_hours=body.attestation_hours, order=body.order
+    )
+    return _listing(view, body.exchange, requirement, _listed_by_order(view, submitted, body.exchange))
+
+
+def _listed_by_order(view: View, submitted: Submitted, exchange: ParticipantId) -> list[AccountId]:
+    """All accounts of clients with money in them, and empty ones while there is room, in the order of their ids."""
     # Once for each exchange, and no heavier than a day close, which looks at each account too.
     clients = sorted(
         AccountId(account_id)
         for account_id, account in view.items(ACCOUNTS)
-        if account.owner == body.exchange and account.asset == TENGE and _is_clients(submitted, account)
+        if account.owner == exchange and account.asset == TENGE and _is_clients(submitted, account)
     )
-    requirement = Requirement(
-        from_date=submitted.business_date, attestation_hours=body.attestation_hours, order=body.order
-    )
-    return _listing(view, body.exchange, requirement, clients)
+    balances = view.get_many(BALANCES, set(clients))
+    empty = [account_id for account_id in clients if not balances.get(account_id)]
+    room = max(0, LISTED_BY_ORDER_MAX - (len(clients) - len(empty)))
+    left_out = set(empty[room:])
+    return [account_id for account_id in clients if account_id not in left_out]
 
 
 def _list(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -191,17 +228,16 @@ def _list(view: View, submitted: Submitted) -> Proposal | Refused:
             return Refused(LISTING_ACCOUNT_UNFIT, line, f"account {account_id}")
         if view.get(LISTED, account_id) is not None:
             return Refused(ACCOUNT_LISTED, line, f"account {account_id}")
+    if requirement.accounts + len(body.accounts) > LISTED_ACCOUNTS_MAX:
+        detail = f"{requirement.accounts} are listed, {len(body.accounts)} more"
+        return Refused(CLIENT_ACCOUNTS_TOO_MANY, detail=detail)
     return _listing(view, exchange, requirement, body.accounts)
 
 
-def _listing(
-    view: View, exchange: ParticipantId, requirement: Requirement, accounts: Iterable[AccountId]
-) -> Proposal | Refused:
+def _listing(view: View, exchange: ParticipantId, requirement: Requirement, accounts: Iterable[AccountId]) -> Proposal:
     """Append the accounts to the pages of the list."""
     added = list(accounts)
     count = requirement.accounts + len(added)
-    if count > LISTED_ACCOUNTS_MAX:
-        return Refused(CLIENT_ACCOUNTS_TOO_MANY, detail=f"{requirement.accounts} are listed, {len(added)} more")
     changes: Changes = [(REQUIREMENTS, exchange, msgspec.structs.replace(requirement, accounts=count))]
     done = 0
     while done < len(added):
@@ -222,6 +258,11 @@ def _listed_count(body: ClientAccountsList) -> int:
     return len(body.accounts)
 
 
+def _order_weight(_body: ReconciliationRequire) -> int:
+    """What a first order may list; of a changed one the body does not tell."""
+    return LISTED_BY_ORDER_MAX
+
+
 MODULE = RuleModule(
     name="reconciliation_order",
     meaning="The order to reconcile daily, the list of client accounts, and the gate.",
@@ -231,8 +272,9 @@ MODULE = RuleModule(
             name="reconciliation_require",
             body=ReconciliationRequire,
             meaning="Order an exchange to reconcile each business day, or change the terms.",
-            refusals=(PARTICIPANT_ROLE_DIFFERS, CLIENT_ACCOUNTS_TOO_MANY),
+            refusals=(PARTICIPANT_ROLE_DIFFERS,),
             decide=_require,
+            weight=_order_weight,
         ),
         Kind(
             name="client_accounts_list",

@@ -3,11 +3,11 @@
 Nothing is undone: the sale stands in the log, and so does the reversal, which says of which sale and why. In a miner's
 quota the sale counts for so much less from the beginning, so statements of its period are restated.
 
-Both holders and the exchange sign, or a supervisor signs with the exchange, naming its order; either way no more moves
-than the sale moved, and only back. What each side got of the money is given back in proportion, rounded down over all
-reversals of the sale, so that parts of any size come to the whole in the end. Tax that lies in escrow goes back with
-the signature of its owner, who sees what it gives up; tax that went to the treasury's own account is the seller's to
-claim there, and the seller stands in for it.
+Both holders and the exchange sign, or two signatories of supervisors sign with the exchange, naming the order; either
+way no more moves than the sale moved, and only back. What each side got of the money is given back in proportion,
+rounded down over all reversals of the sale, so that parts of any size come to the whole in the end. Tax that lies in
+escrow goes back with the signature of its owner, who sees what it gives up; tax that went to the treasury's own account
+is the seller's to claim there, and the seller stands in for it.
 
 A sale settled in one step left no terms in the state; its own payload is shown, and its digest proves it.
 """
@@ -159,11 +159,12 @@ def _original(view: View, body: DvpReverse) -> _Sale | None:
         return None
     try:
         payload = b64url_decode(body.original)
+        if view.get(TRADES, f"{body.exchange}/{body.trade}") != digest.transaction_id(payload).hex():
+            return None
+        # The number of a sale that was attested stands there too: its payload is of another kind and settled nothing.
+        shown: DvpSettle = canonical.decode(payload, Transaction[DvpSettle]).body
     except NotCanonical:
         return None
-    if view.get(TRADES, f"{body.exchange}/{body.trade}") != digest.transaction_id(payload).hex():
-        return None
-    shown: DvpSettle = canonical.decode(payload, Transaction[DvpSettle]).body
     asset = view.get(ASSETS, coin_asset(shown.coin, body.exchange))
     assert asset is not None, "a coin stays admitted"
     amount = tenge_amount(shown.quantity, shown.price, asset.scale)
@@ -213,7 +214,8 @@ def _keys(view: View, body: DvpReverse) -> Iterable[Kid]:
 
 
 def _supervisor(_view: View, body: DvpReverse) -> Iterable[Cosigner]:
-    return () if body.order is None else (Cosigner(role=Role.SUPERVISOR, threshold=1),)
+    """Two people: the order stands in for both holders."""
+    return () if body.order is None else (Cosigner(role=Role.SUPERVISOR, threshold=2),)
 
 
 MODULE: Final = RuleModule(

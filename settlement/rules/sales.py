@@ -7,6 +7,7 @@ over as its terms, for which a body will do.
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ledger.crypto.canonical import b64url
 from ledger.model.accounts import Account
 from ledger.model.assets import TENGE, Asset
 from ledger.model.journal import Posting, Side
@@ -31,7 +32,7 @@ from settlement.rules.coins import coin_asset
 from settlement.rules.custody import COIN_NOT_ADMITTED
 from settlement.rules.mandates import refuse_mandate
 from settlement.rules.miners import has_licence
-from settlement.rules.tables import MINER_ACCOUNTS
+from settlement.rules.tables import CASH_LEGS, MINER_ACCOUNTS
 from settlement.rules.tariff import fee_ppm_on
 
 EXECUTION_AGE_MAX_US: Final = 24 * 3_600_000_000
@@ -43,6 +44,9 @@ EXECUTION_TOO_OLD = RefusalCode(
     "execution_too_old", "The trade was executed more than 24 hours before the ledger's time."
 )
 TRADE_REPEATED = RefusalCode("trade_repeated", "The exchange settled a trade of this number before.", iso="AM05")
+DUP_CASH_LEG = RefusalCode(
+    "dup_cash_leg", "The payment, or the lock of the coins, stands behind another claim.", iso="AM05"
+)
 DVP_ACCOUNT_UNFIT = RefusalCode(
     "dvp_account_unfit",
     "Each account must be kept by this exchange, in the right asset, for a client or miner that may sell or buy.",
@@ -132,6 +136,16 @@ def refuse_execution(executed_us: TimestampUs, time_us: TimestampUs) -> Refused 
     if executed_us < time_us - EXECUTION_AGE_MAX_US:
         return Refused(EXECUTION_TOO_OLD, detail=f"executed at {executed_us}, now {time_us}")
     return None
+
+
+def refuse_claimed(view: View, transaction_id: bytes) -> Refused | None:
+    """Refuse to settle by a transaction that was attested as the payment of another sale before it was sent.
+
+    Only its sender can know its id beforehand. One sale would count twice for the quota.
+    """
+    payment = b64url(transaction_id)
+    other = view.get(CASH_LEGS, payment)
+    return None if other is None else Refused(DUP_CASH_LEG, detail=f"{payment} stands behind {other}")
 
 
 def admitted_coin(view: View, coin: str, exchange: ParticipantId) -> Asset | Refused:

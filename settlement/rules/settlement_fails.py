@@ -1,7 +1,9 @@
 """Fails: after its deadline anybody may release a sale; it has failed, and the cause is read from the state.
 
-Who releases has no word in it. The cause is the first that holds: the venue was not active, the miner's licence has
-lapsed, coins or tenge are short, or all was there and nobody settled it.
+Before its deadline a sale is released if one side took its consent back, for then it can never settle, and what is set
+aside is its owner's again at once. Who releases has no word in it. After the deadline the cause is the first that
+holds: the venue was not active, the miner's licence has lapsed, coins or tenge are short, or all was there and nobody
+settled it.
 """
 
 from typing import Final
@@ -24,6 +26,7 @@ from settlement.model.instructions import (
 )
 from settlement.model.trades import tenge_amount
 from settlement.rules.coins import coin_asset
+from settlement.rules.mandates import is_taken_back
 from settlement.rules.miners import has_licence
 from settlement.rules.set_aside import (
     INSTRUCTION_STATUS_UNFIT,
@@ -38,14 +41,16 @@ from settlement.rules.tables import FAILS, INSTRUCTIONS, MINER_ACCOUNTS
 
 
 class DvpRelease(Record, frozen=True, kw_only=True):
-    """Release a sale whose deadline has passed: it has failed, and nothing is set aside for it any more."""
+    """Release a sale that can settle no more: it has failed, and nothing is set aside for it any longer."""
 
     exchange: ParticipantField
     trade: LabelField
 
 
 DEADLINE_NOT_PASSED = RefusalCode(
-    "deadline_not_passed", "The sale may still settle: its deadline or cut-off has not passed.", is_transient=True
+    "deadline_not_passed",
+    "The sale may still settle: its deadline or cut-off has not passed, and no consent was taken back.",
+    is_transient=True,
 )
 
 
@@ -76,10 +81,12 @@ def _release(view: View, submitted: Submitted) -> Proposal | Refused:
     instruction = find_instruction(view, body.exchange, body.trade)
     if isinstance(instruction, Refused):
         return instruction
-    if submitted.time_us < instruction.deadline_us:
+    is_late = submitted.time_us >= instruction.deadline_us
+    if not is_late and not _is_consent_withdrawn(view, instruction):
         return Refused(DEADLINE_NOT_PASSED, detail=f"trade {body.trade} until {instruction.deadline_us}")
     key = f"{body.exchange}/{body.trade}"
-    cause = fail_cause(view, body.exchange, instruction, submitted.time_us)
+    late_cause = fail_cause(view, body.exchange, instruction, submitted.time_us)
+    cause = late_cause if is_late else FailCause.CONSENT_WITHDRAWN
     side = instruction.seller or instruction.buyer
     assert side is not None, "an instruction has a side"
     fail = Fail(
@@ -100,6 +107,13 @@ def _release(view: View, submitted: Submitted) -> Proposal | Refused:
     )
 
 
+def _is_consent_withdrawn(view: View, instruction: Instruction) -> bool:
+    """Whether a matched sale lost a consent; until both sides match, a side may still be said anew with another."""
+    if instruction.status in UNMATCHED_STATUSES:
+        return False
+    return any(is_taken_back(view, side.consent.verified) for side in both_sides(instruction))
+
+
 MODULE: Final = RuleModule(
     name="settlement_fails",
     meaning="Sales that did not settle in time, and why.",
@@ -107,7 +121,7 @@ MODULE: Final = RuleModule(
         Kind(
             name="dvp_release",
             body=DvpRelease,
-            meaning="Release a sale whose deadline has passed; anybody may.",
+            meaning="Release a sale whose deadline has passed, or whose consent was taken back; anybody may.",
             refusals=(INSTRUCTION_UNKNOWN, INSTRUCTION_STATUS_UNFIT, DEADLINE_NOT_PASSED),
             decide=_release,
         ),

@@ -9,7 +9,8 @@ The queue runs off under an order (``venue_run_off``), or is unwound: what was s
 
 What the administrator may do is narrow: tenge of a client to a wallet whose bank signs that it is the same owner's,
 with the holder's signature. Where nobody can give that one, for the account is bound to no key or the key is lost, a
-supervisor's order stands in; an affiliate is always paid by order, for it may owe more than it is owed.
+supervisor's order stands in; an affiliate is always paid by order, for it may owe more than it is owed. An
+administrator that is a supervisor itself needs the order of another one.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from ledger.model.participants import Cosigner, Role
 from ledger.model.record import Record
 from ledger.rules.accounts import WALLET
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
-from ledger.rules.tables import ACCOUNTS, PARTICIPANT_CODES, PARTICIPANTS
+from ledger.rules.tables import ACCOUNTS, KEYS, PARTICIPANT_CODES, PARTICIPANTS
 from ledger.state import Overlay, Table, View
 from ledger.units import (
     AccountField,
@@ -112,7 +113,7 @@ WINDDOWN_SENDER_UNFIT = RefusalCode(
 )
 WINDDOWN_CONSENT_MISSING = RefusalCode(
     "winddown_consent_missing",
-    "The holder of the account has not signed, and no order stands in for that; an affiliate is paid by order only.",
+    "Neither the holder of the account nor another supervisor, by its order, has signed; an affiliate needs the order.",
     iso="AG01",
 )
 
@@ -224,6 +225,8 @@ def _pay(view: View, submitted: Submitted) -> Proposal | Refused:
     presented = None if body.holder_key is None else thumbprint(body.holder_key)
     if body.order is None and (needs_order(account) or account.holder_key != presented):
         return Refused(WINDDOWN_CONSENT_MISSING, detail=f"account {body.account}")
+    if body.order is not None and not _is_ordered_by_another(view, submitted):
+        return Refused(WINDDOWN_CONSENT_MISSING, detail=f"account {body.account}: no other supervisor signed the order")
     # From here only the posting rules and the guards may refuse.
     paid = (view.get(WINDDOWN_PAID, body.account) or 0) + body.amount
     return Proposal(
@@ -231,6 +234,18 @@ def _pay(view: View, submitted: Submitted) -> Proposal | Refused:
         changes=((WINDDOWN_PAID, body.account, paid),),
         record={"exchange": str(body.exchange), "paid": paid},
     )
+
+
+def _is_ordered_by_another(view: View, submitted: Submitted) -> bool:
+    """Whether a supervisor other than the sender signed: an administrator gives no order to itself."""
+    for kid in submitted.signed.signers:
+        key = view.get(KEYS, kid)
+        if key is not None and key.participant != submitted.signed.transaction.participant:
+            participant = view.get(PARTICIPANTS, key.participant)
+            assert participant is not None, "a key belongs to a participant"
+            if participant.role is Role.SUPERVISOR:
+                return True
+    return False
 
 
 def _entry(body: WinddownPay) -> Entry:

@@ -186,7 +186,7 @@ class MarketSales(MarketSupply):
         left = self.log.claims[key]["quantity"] - self.log.undone.get(key, 0)
         quantity = {1: max(1, left // 4), 2: max(1, left // 2), 4: max(1, left), 5: left + 1}[part]
         members: dict[str, Any] = {"quantity": quantity, "original": self.payloads.get(trade)}
-        signers: tuple[str, ...] = ("aix-one-1", "ministry-1")
+        signers: tuple[str, ...] = ("aix-one-1", "ministry-1", "ministry-2")
         if is_ordered:
             members["order"] = "order-5"
         else:

@@ -4,16 +4,21 @@ from typing import Any
 
 import pytest
 
-from ledger.model.outcome import Outcome, Refused
+from ledger.crypto import canonical, digest
+from ledger.crypto.canonical import b64url
+from ledger.model.outcome import Inadmissible, Outcome, Refused
 from ledger.units import BusinessDate, ParticipantId, TimestampUs
 from settlement.model.claims import Reason, Verdict
 from settlement.model.registers import Register
 from settlement.model.statement import ClaimState, Column
 from settlement.rules.attested import ATTESTED_AGE_MAX_US, SaleAttest
 from settlement.rules.coins import CoinAdmit
+from settlement.rules.completion import DvpComplete
+from settlement.rules.netting import DvpBatch
 from settlement.rules.tables import CLAIMS
 from settlement.views.statements import quota_statement
-from tests.book import Book, refused_with
+from tests.book import Book, key_of, refused_with
+from tests.settlement.instructed import QUANTITY, allocate, match, terms
 from tests.settlement.market import (
     BTC,
     PRICE,
@@ -23,6 +28,7 @@ from tests.settlement.market import (
     market,
     report,
     row,
+    sale,
     settle,
     suspend,
 )
@@ -40,8 +46,8 @@ def book() -> Book:
     return made
 
 
-def attest(book: Book, *, by: str = "aix-one", **members: Any) -> Outcome:
-    """The miner sold 0.25 BTC for tenge at a bank."""
+def attest(book: Book, *, by: str = "aix-one", signers: tuple[str, ...] = (), **members: Any) -> Outcome:
+    """The miner sold 0.25 BTC for tenge at a bank; exchange and miner sign."""
     trade = members.get("trade", "A-771")
     whole: dict[str, Any] = {
         "trade": trade,
@@ -53,7 +59,7 @@ def attest(book: Book, *, by: str = "aix-one", **members: Any) -> Outcome:
         "cash": f"BANK-{trade}",
         "asset_lock": commitment(f"lock of {trade} at {by}"),
     } | members
-    return book.submit("sale_attest", SaleAttest(**whole), by=by)
+    return book.submit("sale_attest", SaleAttest(**whole), by=by, signers=signers or (f"{by}-1", f"{whole['miner']}-1"))
 
 
 def test_example_20_both_columns_are_shown(book: Book) -> None:
@@ -92,6 +98,32 @@ def test_rule_14_a_transaction_of_this_ledger_and_a_lock_count_once(book: Book) 
     assert refused_with(again) == "dup_cash_leg"
     assert refused_with(attest(book, by="aix-two", trade="B-311", asset_lock=commitment("lock"))) == "dup_cash_leg"
     accepted(attest(book, by="aix-two", trade="B-312"))
+
+
+@pytest.mark.parametrize("kind", ["dvp_settle", "dvp_complete", "dvp_batch"])
+def test_a_sale_is_not_settled_by_a_payment_that_was_attested_before_it_was_sent(book: Book, kind: str) -> None:
+    for trade in ("T-1", "T-2"):
+        match(book, trade, terms(book, quantity=QUANTITY // 10))
+    accepted(allocate(book, "T-1"))
+    body = {
+        "dvp_settle": sale(book),
+        "dvp_complete": DvpComplete(trade="T-1"),
+        "dvp_batch": DvpBatch(trades=("T-1", "T-2")),
+    }[kind]
+    transaction = book.transaction(kind, body, by="aix-one")
+    payment = b64url(digest.transaction_id(canonical.encode(transaction)))
+    accepted(attest(book, cash=None, cash_transaction=payment))
+
+    outcome = book.decide(book.sign(transaction, [key_of("aix-one-1")]))
+    assert refused_with(outcome) == "dup_cash_leg"
+    accepted(book.submit(kind, body, by="aix-one"))
+
+
+def test_nobody_attests_a_sale_in_the_name_of_a_miner(book: Book) -> None:
+    for signers in (("aix-one-1",), ("aix-one-1", "miner-two-1")):
+        outcome = attest(book, signers=signers)
+        assert isinstance(outcome, Inadmissible)
+        assert outcome.code in ("signatures_insufficient", "signature_unasked")
 
 
 def test_rule_14_a_number_of_a_trade_stands_in_one_column(book: Book) -> None:

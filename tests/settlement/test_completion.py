@@ -38,6 +38,7 @@ from tests.settlement.instructed import (
     settled,
     take_out,
     terms,
+    withdraw,
 )
 from tests.settlement.market import (
     BTC,
@@ -201,6 +202,32 @@ def test_a_revoked_key_of_the_buyer_stops_the_sale(book: Book) -> None:
     )
 
     assert refused_with(complete(book)) == "mandate_key_invalid"
+    outcome = accepted(release(book))
+    assert outcome.record == {"cause": "CONSENT_WITHDRAWN", "was": "allocated"}
+    assert (reserved(book, "MBTC"), reserved(book, "AKZT")) == (0, 0)
+
+
+@pytest.mark.parametrize("is_matched", [True, False])
+def test_who_takes_its_consent_back_disposes_of_its_coins_at_once(book: Book, is_matched: bool) -> None:
+    consent = sell_mandate(book)
+    agreed = terms(book)
+    accepted(seller_says(book, "T-1", agreed, mandate=consent))
+    if is_matched:
+        accepted(buyer_says(book, "T-1", agreed))
+        accepted(allocate(book))
+    assert refused_with(release(book)) == "deadline_not_passed"
+    key = holder_key("miner-one")
+    body = MandateCancel(mandate=mandate_digest(consent), kid=Kid(key_of(key).public.kid))
+    accepted(book.submit("mandate_cancel", body, by="aix-one", signers=(key,)))
+
+    if not is_matched:
+        # The side may still be said anew, with another consent.
+        assert refused_with(release(book)) == "deadline_not_passed"
+        return
+    accepted(release(book))
+    assert fail_of(book).cause == "CONSENT_WITHDRAWN"
+    assert (reserved(book, "MBTC"), reserved(book, "AKZT")) == (0, 0)
+    accepted(withdraw(book, "MBTC", "miner-one", 10 * BTC))
 
 
 def test_a_freeze_by_order_stops_what_is_set_aside_too(book: Book) -> None:

@@ -12,6 +12,7 @@ from ledger.rules.opening import NotAdmissible
 from ledger.units import BusinessDate, ParticipantId, TimestampUs
 from settlement.model.production import ROWS_PER_REPORT_MAX, LotState, ProductionRow
 from settlement.model.registers import Register
+from settlement.rules import RULEBOOK
 from settlement.rules.corrections import VERSIONS_MAX, ProductionCorrect, standing_key
 from settlement.rules.registry import RegistryPool
 from settlement.rules.tables import LOTS, PAYOUTS
@@ -50,6 +51,14 @@ def correct(book: Book, *rows: ProductionRow, by: str = "pool-one", **members: A
 
 def states(book: Book) -> dict[str, LotState]:
     return {key: lot.state for key, lot in book.state.items(LOTS)}
+
+
+def test_a_correction_weighs_what_it_takes_back() -> None:
+    weight = RULEBOOK.kinds["production_correct"].weight
+    body = ProductionCorrect(sequence=1, report=1, rows=(row(1), row(2)), withdrawn=(3,), reason="letter-1")
+
+    assert weight(body) == 3
+    assert weight(ProductionCorrect(sequence=1, report=1, reason="letter-1")) == 1
 
 
 def test_a_row_in_place_of_another_makes_a_lot_and_the_old_one_stays_on_record(book: Book) -> None:

@@ -29,6 +29,7 @@ from tests.settlement.market import (
     send_attestation,
     suspend,
 )
+from tests.settlement.test_winddown import relate
 
 
 @pytest.fixture
@@ -251,3 +252,13 @@ def test_an_auditor_attests_coins_that_some_exchange_owes(book: Book, asset: str
     body = attestation(book, 1, asset=AssetId(asset))
 
     assert refused_with(book.submit("reserve_attest", body, by="auditor")) == "coin_not_admitted"
+
+
+@pytest.mark.parametrize("by", ["aix-one", "auditor"])
+def test_an_auditor_of_the_exchanges_group_attests_nothing(book: Book, by: str) -> None:
+    accepted(attest(book, 90 * BTC))
+    relate(book, "auditor")
+    signers = ("auditor-1",) if by == "auditor" else ("aix-one-1", "auditor-1")
+
+    outcome = book.submit("reserve_attest", attestation(book, BTC), by=by, signers=signers)
+    assert refused_with(outcome) == "auditor_related"

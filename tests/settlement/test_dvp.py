@@ -326,6 +326,7 @@ def test_the_codes_of_a_kind_stand_in_the_order_they_are_looked_at() -> None:
         "venue_licence_invalid",
         "coin_not_admitted",
         "trade_repeated",
+        "dup_cash_leg",
         "dvp_account_unfit",
         "dvp_holder_differs",
         "self_trade",

@@ -223,7 +223,9 @@ class InstructionMachine(RuleBasedStateMachine):
         quantity = {1: max(1, left // 4), 3: max(1, left // 2), 4: max(1, left), 5: left + 1}[part]
         escrow = () if settled is None or not settled.tax else ("treasury",)
         if is_ordered:
-            end = reverse(self.book, trade, "aix-one-1", "ministry-1", *escrow, quantity=quantity, order="order-5")
+            end = reverse(
+                self.book, trade, "aix-one-1", "ministry-1", "ministry-2", *escrow, quantity=quantity, order="order-5"
+            )
         else:
             both = self.signers(trade) if settled is not None else ("aix-one-1",)
             end = reverse(self.book, trade, *both, *escrow, quantity=quantity)

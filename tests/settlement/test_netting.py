@@ -2,10 +2,13 @@
 
 import pytest
 
+from ledger.model.assets import TENGE
 from ledger.model.outcome import Outcome, Refused
+from ledger.rules.accounts import AccountClose
 from ledger.rules.opening import NotAdmissible
 from ledger.units import AMOUNT_MAX, BALANCE_MAX, BusinessDate
 from settlement.model.instructions import Charges
+from settlement.model.reconciliation import AssetBooks
 from settlement.model.registers import Register
 from settlement.rules import RULEBOOK
 from settlement.rules.mandates import mandate_digest
@@ -19,6 +22,7 @@ from tests.settlement.instructed import (
     buyer_says,
     complete,
     enrich,
+    freeze,
     instruction,
     match,
     nonce,
@@ -38,6 +42,7 @@ from tests.settlement.market import (
     sell_mandate,
     suspend,
 )
+from tests.settlement.reconciling import cut, cut_of, reconcile, require, stated
 
 SMALL = QUANTITY // 10
 COST = SMALL * PRICE // BTC
@@ -191,7 +196,8 @@ def test_a_part_set_aside_settles_in_the_batch_and_the_rest_fails(book: Book) ->
     assert instruction(book, "T-2").status == "partly_settled"
 
 
-def test_equal_sales_both_ways_move_no_tenge(book: Book) -> None:
+def match_both_ways(book: Book) -> None:
+    """client-b sells to client-a, and buys as much back for the same."""
     enrich(book, "BKZT", COST)
     back = terms(
         book,
@@ -204,11 +210,44 @@ def test_equal_sales_both_ways_move_no_tenge(book: Book) -> None:
     accepted(buyer_says(book, "T-1", back))
     accepted(complete_one(book))
     match_back(book, "T-2")
+
+
+def test_equal_sales_both_ways_move_no_tenge(book: Book) -> None:
+    match_both_ways(book)
     outcome = accepted(batch(book, "T-1", "T-2"))
 
     assert len(outcome.entries) == 2
     assert outcome.record is not None
     assert outcome.record["net"] == 0
+
+
+@pytest.mark.parametrize("name", ["AKZT", "BKZT"])
+def test_a_frozen_client_buys_nothing_though_it_pays_nothing_net(book: Book, name: str) -> None:
+    match_both_ways(book)
+    freeze(book, name)
+
+    assert refused_with(batch(book, "T-1", "T-2")) == "debit_account_frozen"
+
+
+def test_a_closed_account_buys_nothing_either(book: Book) -> None:
+    match_both_ways(book)
+    accepted(take_out(book, book.balance(account("AKZT"))))
+    accepted(book.submit("account_close", AccountClose(account=account("AKZT")), by="aix-one"))
+
+    assert refused_with(batch(book, "T-1", "T-2")) == "debit_account_closed"
+
+
+def test_the_tenge_is_asked_for_its_reconciliation_though_none_moves(book: Book) -> None:
+    match_both_ways(book)
+    accepted(require(book))
+    accepted(cut(book))
+    owed = cut_of(book).ledger
+    accepted(reconcile(book, *stated(tenge=owed + 1)))
+    assert refused_with(batch(book, "T-1", "T-2")) == "reconciliation_broken"
+
+    accepted(cut(book, TENGE))
+    accepted(reconcile(book, AssetBooks(asset=TENGE, books=owed)))
+    accepted(batch(book, "T-1", "T-2"))
 
 
 def match_dear(book: Book, trade: str) -> None:

@@ -11,6 +11,7 @@ from ledger.units import BusinessDate, ParticipantId
 from settlement.model.production import ROWS_PER_REPORT_MAX, LotState
 from settlement.model.registers import Register
 from settlement.rules.miners import RegistryLicence, RegistryMiner
+from settlement.rules.production import ProductionReport
 from settlement.rules.tables import LOTS, PAYOUTS, REPORTS
 from tests.book import START_US, Book, refused_with
 from tests.settlement.market import (
@@ -153,6 +154,8 @@ def test_the_longest_report_fits_and_a_longer_one_does_not(book: Book) -> None:
         report(book, *rows)
 
     outcome = accepted(report(book, *rows[:-1]))
+    body = ProductionReport(sequence=1, rows=rows[:-1])
+    assert book.rulebook.kinds["production_report"].weight(body) == ROWS_PER_REPORT_MAX
     assert outcome.record is not None
     assert len(outcome.record["unlicensed"]) == ROWS_PER_REPORT_MAX
     assert len(canonical.encode(outcome.record)) < LEAF_BYTES_MAX // 2

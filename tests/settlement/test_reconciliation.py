@@ -156,6 +156,37 @@ def test_a_reconciliation_of_the_day_before_yesterday_does_not_do(book: Book) ->
     assert refused_with(settle(book)) == "reconciliation_missing"
 
 
+def test_reconciling_every_other_day_keeps_no_business_going(book: Book) -> None:
+    accepted(cut(book))
+    accepted(reconcile(book))
+    next_day(book)
+    accepted(settle(book))
+    tuesday, wednesday = "2024-12-31", "2025-01-01"
+    next_day(book, tuesday)
+    for _ in range(2):
+        accepted(cut(book))
+        accepted(reconcile(book, *stated(tenge=TENGE_OWED - FEE), date=tuesday))
+        assert last(book).missed == last(book, TENGE).missed == MONDAY
+        assert refused_with(settle(book)) == "reconciliation_missing"
+        assert refused_with(credit_coins(book, "MBTC", 1)) == "reconciliation_missing"
+
+    next_day(book, wednesday)
+    accepted(settle(book))
+    accepted(cut(book))
+    accepted(reconcile(book, *stated(tenge=TENGE_OWED - 2 * FEE), date=wednesday))
+    assert last(book).missed is None
+
+
+def test_a_cut_is_not_forgotten_over_night(book: Book) -> None:
+    accepted(cut(book))
+    next_day(book)
+    assert refused_with(cut(book)) == "cut_unreconciled"
+
+    accepted(reconcile(book))
+    accepted(settle(book))
+    accepted(cut(book))
+
+
 def test_the_days_between_business_dates_are_not_missed(book: Book) -> None:
     accepted(cut(book))
     accepted(reconcile(book))

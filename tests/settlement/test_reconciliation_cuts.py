@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from ledger.crypto import canonical
 from ledger.model.assets import TENGE
 from ledger.model.outcome import Inadmissible
+from ledger.model.participants import Role
 from ledger.units import BALANCE_MAX, AssetId, BusinessDate, ParticipantId, TimestampUs
 from settlement.model.reconciliation import (
     ASSETS_PER_CUT_MAX,
     ATTESTATION_HOURS_MAX,
     CUTS_PER_DAY_MAX,
     HOUR_US,
+    LISTED_BY_ORDER_MAX,
     REPORTED_BREAKS_MAX,
     AssetBooks,
     Break,
@@ -41,7 +43,19 @@ from tests.settlement.market import (
     account,
     market,
 )
-from tests.settlement.reconciling import TENGE_OWED, TODAY, cut, last, next_day, put, reconcile, require, stated
+from tests.settlement.reconciling import (
+    COINS_OWED,
+    TENGE_OWED,
+    TODAY,
+    cut,
+    last,
+    next_day,
+    put,
+    reconcile,
+    require,
+    stated,
+)
+from tests.settlement.test_winddown import relate
 
 
 @pytest.fixture
@@ -72,6 +86,7 @@ def test_a_day_has_so_many_cuts_and_the_next_day_its_own(book: Book) -> None:
     accepted(cut(book, COIN))
 
     assert refused_with(cut(book, COIN)) == "cuts_too_many"
+    accepted(reconcile(book, AssetBooks(asset=COIN, books=COINS_OWED)))
     next_day(book)
     accepted(cut(book, COIN))
 
@@ -94,6 +109,10 @@ def test_an_auditor_may_sign_too_and_then_stands_in_the_record(book: Book) -> No
     unsigned = reconcile(book, auditor="auditor", signers=makers)
     assert isinstance(unsigned, Inadmissible)
     assert refused_with(reconcile(book, auditor="bank-a", signers=(*makers, "bank-a-1"))) == "auditor_unfit"
+    accepted(book.admit("auditor-two", Role.AUDITOR, "703"))
+    relate(book, "auditor-two")
+    related = reconcile(book, auditor="auditor-two", signers=(*makers, "auditor-two-1"))
+    assert refused_with(related) == "auditor_related"
     accepted(reconcile(book, auditor="auditor", signers=(*makers, "auditor-1")))
 
     assert last(book).auditor == "auditor"
@@ -135,6 +154,8 @@ def test_acut_of_the_tenge_weighs_more_than_one_of_coins() -> None:
     weight = RULEBOOK.kinds["reconciliation_cut"].weight
 
     assert weight(ReconciliationCut(assets=(COIN,))) < weight(ReconciliationCut(assets=(TENGE,)))
+    order = ReconciliationRequire(exchange=ParticipantId("aix-one"), order="AFSA-1")
+    assert RULEBOOK.kinds["reconciliation_require"].weight(order) == LISTED_BY_ORDER_MAX
     assert RULEBOOK.kinds["client_accounts_list"].weight(ClientAccountsList(accounts=(account("A"), account("B")))) == 2
 
 

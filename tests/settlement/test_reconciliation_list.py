@@ -6,15 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.model.assets import TENGE
-from ledger.rules.tables import ACCOUNTS, BALANCES
+from ledger.rules.tables import ACCOUNTS, ASSETS, BALANCES
 from ledger.rules.transfers import Transfer
+from ledger.state import Overlay
+from ledger.units import TimestampUs
 from settlement.model.reconciliation import (
     ACCOUNTS_PER_PAGE,
     LISTED_ACCOUNTS_MAX,
+    LISTED_BY_ORDER_MAX,
 )
 from settlement.rules import RULEBOOK
+from settlement.rules.reconciliation_order import ClientAccountsList
 from settlement.rules.segregation import ClientReturn
-from settlement.rules.tables import LISTED_PAGES, REQUIREMENTS
+from settlement.rules.tables import LISTED, LISTED_PAGES, REQUIREMENTS
 from tests.book import Book, own_account, refused_with, wallet
 from tests.settlement.market import (
     accepted,
@@ -82,6 +86,46 @@ def test_a_list_has_an_end(book: Book) -> None:
 
     assert refused_with(listed(book, "NKZT", "OKZT")) == "client_accounts_too_many"
     accepted(listed(book, "NKZT"))
+
+
+def opened(book: Book, number: int, balance: int = 0) -> None:
+    """The exchange opened so many more accounts of clients, too many to open one by one here."""
+    account_row, tenge = book.state.get(ACCOUNTS, account("CKZT")), book.state.get(ASSETS, TENGE)
+    assert account_row is not None
+    assert tenge is not None
+    overlay = Overlay(book.state)
+    overlay.put(BALANCES, tenge.contra, (book.state.get(BALANCES, tenge.contra) or 0) + number * balance)
+    for each in range(number):
+        overlay.put(ACCOUNTS, account(f"X{each:06}"), account_row)
+        overlay.put(BALANCES, account(f"X{each:06}"), balance)
+    book.state.advance(overlay, TimestampUs(book.time_us))
+
+
+def test_the_order_stands_however_many_accounts_an_exchange_has_opened() -> None:
+    book = market()
+    opened(book, LISTED_BY_ORDER_MAX)
+    assert accepted(require(book)).record == {"accounts": LISTED_BY_ORDER_MAX}
+    accepted(cut(book, TENGE))
+    assert cut_of(book).ledger == TENGE_OWED
+
+    left_out = next(
+        account(name)
+        for name in (f"X{each:06}" for each in range(LISTED_BY_ORDER_MAX))
+        if book.state.get(LISTED, account(name)) is None
+    )
+    body = Transfer(debit=own_account("601"), credit=left_out, asset=TENGE, amount=1)
+    assert refused_with(book.submit("transfer", body, by="bank-a")) == "client_account_unlisted"
+    accepted(book.submit("client_accounts_list", ClientAccountsList(accounts=(left_out,)), by="aix-one"))
+    fund(book, "CKZT", 1)
+
+
+def test_accounts_with_money_are_listed_whatever_their_number() -> None:
+    book = market()
+    opened(book, LISTED_BY_ORDER_MAX, balance=1)
+    assert accepted(require(book)).record == {"accounts": LISTED_BY_ORDER_MAX + 2}
+    accepted(cut(book, TENGE))
+
+    assert cut_of(book).ledger == TENGE_OWED + LISTED_BY_ORDER_MAX == naive_client_tenge(book)
 
 
 def test_a_list_fills_page_after_page(book: Book) -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from ledger.crypto import canonical
 from ledger.crypto.canonical import b64url
 from ledger.rules.transfers import Transfer
-from ledger.units import AssetId
+from ledger.units import AssetId, ParticipantId, TimestampUs
 from settlement.model.energy import PayeePurpose
 from settlement.model.instructions import Charges
+from settlement.rules.attested import SaleAttest
 from settlement.rules.reversals import ORIGINAL_LENGTH_MAX, DvpReverse, _back, _Sale
 from settlement.rules.sales import Moved
 from settlement.rules.tables import CLAIMS, REVERSALS
@@ -38,8 +39,10 @@ from tests.settlement.instructed import (
 )
 from tests.settlement.market import (
     BTC,
+    PRICE,
     accepted,
     account,
+    commitment,
     holder_key,
     market,
     sale,
@@ -49,7 +52,7 @@ from tests.settlement.market import (
 from tests.settlement.test_netting import match_back
 
 BOTH = ("aix-one-1", holder_key("miner-one"), holder_key("client-a"))
-ORDERED = ("aix-one-1", "ministry-1")
+ORDERED = ("aix-one-1", "ministry-1", "ministry-2")
 
 
 @pytest.fixture
@@ -95,8 +98,9 @@ def test_without_an_order_the_exchange_and_both_holders_sign(book: Book, missing
     assert reverse(book, "T-1", *signers) == "signatures_insufficient"
 
 
-def test_an_order_needs_the_supervisor_and_no_holder(book: Book) -> None:
+def test_an_order_needs_two_people_of_the_supervisor_and_no_holder(book: Book) -> None:
     settled(book)
+    assert reverse(book, "T-1", "aix-one-1", "ministry-1", order="order-5") == "signatures_insufficient"
 
     assert reverse(book, "T-1", "aix-one-1", order="order-5") == "signatures_insufficient"
     assert reverse(book, "T-1", "aix-one-1", "auditor-1", order="order-5") == "signature_unasked"
@@ -266,6 +270,24 @@ def test_another_payload_proves_nothing(book: Book) -> None:
     other = b64url(canonical.encode(book.transaction("dvp_settle", sale(book, trade="T-1"), by="aix-one")))
     for shown in (None, other, original + "A", "!"):
         assert reverse(book, "T-1", "aix-one-1", original=shown) == "settlement_unknown"
+
+
+def test_the_payload_of_an_attested_sale_is_no_settlement(book: Book) -> None:
+    body = SaleAttest(
+        trade="A-1",
+        miner=ParticipantId("miner-one"),
+        coin="BTC",
+        quantity=QUANTITY,
+        price=PRICE,
+        executed_us=TimestampUs(book.time_us - 1),
+        cash="BANK-1",
+        asset_lock=commitment("lock"),
+    )
+    transaction = book.transaction("sale_attest", body, by="aix-one")
+    accepted(book.decide(book.sign(transaction, [key_of("aix-one-1"), key_of("miner-one-1")])))
+    shown = b64url(canonical.encode(transaction))
+
+    assert reverse(book, "A-1", "aix-one-1", original=shown) == "settlement_unknown"
 
 
 def test_the_payload_of_a_sale_fits() -> None:

@@ -91,9 +91,14 @@ def test_no_bank_and_no_exchange_is_the_administrator(book: Book, administrator:
     assert refused_with(open_winddown(book, administrator)) == "winddown_administrator_unfit"
 
 
-def test_nobody_of_the_exchanges_is_the_administrator(book: Book) -> None:
+def relate(book: Book, other: str) -> None:
+    """The register shows that another and the exchange are of one group."""
     accepted(load(book, PartyRow(party="group:steppe", name=commitment("steppe"))))
-    accepted(load(book, relation("aix-one", "group:steppe", "group"), relation("auditor", "group:steppe")))
+    accepted(load(book, relation("aix-one", "group:steppe", "group"), relation(other, "group:steppe")))
+
+
+def test_nobody_of_the_exchanges_is_the_administrator(book: Book) -> None:
+    relate(book, "auditor")
     lose_licence(book)
 
     assert refused_with(open_winddown(book)) == "winddown_administrator_unfit"
@@ -326,6 +331,18 @@ def test_an_order_needs_the_supervisor(book: Book) -> None:
     signers = ("auditor-1", "auditor-2", "bank-a-1")
 
     assert pay_out(book, signed_by=None, order="AFSA-12", signers=signers) == "signatures_insufficient"
+
+
+def test_an_administrator_gives_no_order_to_itself(book: Book) -> None:
+    accepted(book.admit("afsa", Role.SUPERVISOR, "703"))
+    lose_licence(book)
+    accepted(open_winddown(book, "ministry"))
+    own = ("ministry-1", "ministry-2", "bank-a-1")
+    members: dict[str, Any] = {"by": "ministry", "signed_by": None, "account": account("CKZT"), "order": "AFSA-12"}
+
+    assert pay_out(book, signers=own, **members) == "winddown_consent_missing"
+    assert pay_out(book, signers=(*own, "afsa-1"), **members) == "accepted"
+    assert pay_out(book, by="ministry") == "accepted"
 
 
 def test_an_affiliate_is_paid_by_order_only(book: Book) -> None:

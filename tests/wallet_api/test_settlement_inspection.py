@@ -60,7 +60,7 @@ def inspected_day() -> Book:
         cash="BANK-1",
         asset_lock=commitment("lock"),
     )
-    accepted(book.submit("sale_attest", attested, by="aix-one"))
+    accepted(book.submit("sale_attest", attested, by="aix-one", signers=("aix-one-1", "miner-one-1")))
     accepted(doubt(book, "aix-one/T-0"))
     decision = ClaimDecide(
         claim="aix-one/T-0",
