@@ -48,6 +48,15 @@ def test_a_block_that_issues_passes(book: Book) -> None:
 
 
 @pytest.mark.parametrize("balance", [-1, BALANCE_MAX + 1])
+def test_a_block_that_sets_a_balance_out_of_bounds_is_found(book: Book, balance: int) -> None:
+    overlay = Overlay(book.state)
+    overlay.put(BALANCES, wallet("601", 1), 5)
+    overlay.put(BALANCES, RICH, balance)
+    with pytest.raises(InvariantBroken, match=f"{RICH} holds {balance}"):
+        check_block(book.state, overlay)
+
+
+@pytest.mark.parametrize("balance", [-1, BALANCE_MAX + 1])
 def test_a_balance_out_of_bounds_is_found(balance: int) -> None:
     with pytest.raises(InvariantBroken, match=f"{RICH} holds {balance}"):
         check_balance(RICH, balance)
