@@ -1,4 +1,4 @@
-"""Money from an exchange's house to its affiliates, over the last day, week and month (kz-rules C.5).
+"""Money from an exchange's house to its affiliates, over the last day, week and month.
 
 What FTX lent its sister firm stood nowhere. On the ledger each payment from an account of the exchange's own classes to
 an account of class ``affiliate_client`` is a posting, so the exposure is a sum over postings that anyone can repeat.
