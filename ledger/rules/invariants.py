@@ -46,8 +46,8 @@ def check_block(before: View, overlay: Overlay) -> None:
     assert len(accounts) == len(balances), "a balance belongs to an account"
     old = before.get_many(BALANCES, balances.keys())
     if balances and not (min(balances.values()) >= 0 and max(balances.values()) <= BALANCE_MAX):
-        for account_id, balance in balances.items():
-            check_balance(account_id, balance)
+        wrong = [item for item in balances.items() if not 0 <= item[1] <= BALANCE_MAX]
+        check_balance(*wrong[0])
     change: dict[str, int] = {}
     for account_id, account in accounts.items():
         moved = balances[account_id] - old.get(account_id, 0)
