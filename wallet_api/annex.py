@@ -8,7 +8,6 @@ bytes where they stand. Deleting rows would not do, not even with ``secure_delet
 between pages, and where they stood their bytes may remain, to be missed when those rows are erased in their turn.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,29 +16,29 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    Connection,
-    Engine,
     LargeBinary,
     MetaData,
     String,
     Table,
     bindparam,
-    create_engine,
-    event,
     func,
-    make_url,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.pool import NullPool
 
 from ledger.units import ParticipantId, TimestampUs
-from ledger.views.database import is_sqlite, sqlite_path
 from wallet_api.commitments import SALT_BYTES, Opening
+from wallet_api.side_database import side_engine
 
-BUSY_TIMEOUT_MS: Final = 5_000
-"""How long SQLite waits for another's transaction: far above one of ours."""
+_PRAGMAS: Final = (
+    # What SQLite itself frees, a page or the rest of one, it writes zeros over.
+    "secure_delete = ON",
+    # A write-ahead log would keep what was erased until it is written over; a rollback journal ends with its
+    # transaction, and EXTRA makes its end durable, so that a loss of power does not bring back what it holds.
+    "journal_mode = DELETE",
+    "synchronous = EXTRA",
+)
 
 METADATA: Final = MetaData()
 
@@ -74,7 +73,7 @@ class Annex:
             ValueError: the URL names another kind of database than SQLite with a file, or PostgreSQL.
             sqlalchemy.exc.SQLAlchemyError: the database does not answer.
         """
-        self._engine = _engine(url)
+        self._engine = side_engine(url, pragmas=_PRAGMAS)
         METADATA.create_all(self._engine)
 
     def add(
@@ -135,29 +134,3 @@ class Annex:
 def _standing(transaction_id: bytes) -> tuple[ColumnElement[bool], ...]:
     """The condition of the openings of a transaction that are not erased."""
     return OPENINGS.c.transaction_id == transaction_id, ~OPENINGS.c.is_erased
-
-
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if not is_sqlite(parsed):
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, hide_parameters=True)
-    sqlite_path(parsed)
-    engine = create_engine(parsed, poolclass=NullPool, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        # Without this, Python's driver would begin transactions itself, and DEFERRED ones.
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        # What SQLite itself frees, a page or the rest of one, it writes zeros over.
-        connection.execute("PRAGMA secure_delete = ON")
-        # A write-ahead log would keep what was erased until it is written over; a rollback journal ends with its
-        # transaction, and EXTRA makes its end durable, so that a loss of power does not bring back what it holds.
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("PRAGMA synchronous = EXTRA")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

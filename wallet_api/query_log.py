@@ -5,7 +5,6 @@ answered. Each row holds the digest of itself and of the row before, so that a r
 between shows; and SQLite refuses to change or delete one. It is no part of the ledger: questions are not money.
 """
 
-import sqlite3
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,31 +12,24 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
-    Engine,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
-    create_engine,
-    event,
     insert,
-    make_url,
     select,
 )
-from sqlalchemy.pool import NullPool
 
 from ledger.crypto.canonical import encode
 from ledger.crypto.digest import DIGEST_BYTES, tagged
 from ledger.log.block_reader import AnyRow
 from ledger.model.participants import Role
 from ledger.model.record import Record
-from ledger.views.database import is_sqlite, sqlite_path
+from wallet_api.side_database import side_engine
 
-BUSY_TIMEOUT_MS: Final = 5_000
-"""How long SQLite waits for another's transaction: far above one of ours."""
+_PRAGMAS: Final = ("synchronous = FULL",)
 
 WHAT_CHARACTERS_MAX: Final = 2_000
 """Characters of a query that are kept: every query that a route knows is far shorter, and nobody fills the disk."""
@@ -109,7 +101,7 @@ class QueryLog:
             ValueError: the URL names another kind of database than SQLite with a file, or PostgreSQL.
             sqlalchemy.exc.SQLAlchemyError: the database does not answer.
         """
-        self._engine = _engine(url)
+        self._engine = side_engine(url, pragmas=_PRAGMAS)
         METADATA.create_all(self._engine)
         if self._engine.dialect.name == "sqlite":
             with self._engine.begin() as connection:
@@ -166,24 +158,3 @@ def _columns(query: Asked) -> Mapping[str, Any]:
 def _logged(row: AnyRow) -> LoggedQuery:
     query = Asked(**{name: getattr(row, name) for name in Asked.__struct_fields__})
     return LoggedQuery(number=row.number, query=query, digest=bytes(row.digest))
-
-
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if not is_sqlite(parsed):
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, hide_parameters=True)
-    sqlite_path(parsed)
-    engine = create_engine(parsed, poolclass=NullPool, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        # Without this, Python's driver would begin transactions itself, and DEFERRED ones.
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

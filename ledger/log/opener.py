@@ -13,13 +13,11 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from ledger.log.messages import read_message, write_message
 from ledger.model.transactions import SignedTransaction, VerifiedMandate
 from ledger.rules.opening import NotAdmissible, open_transaction, read_opened
 from ledger.rules.rulebook import Rulebook
 from ledger.units import Kid
-
-LENGTH_BYTES: Final = 4
-"""Bytes of the length in front of each message, big-endian."""
 
 KEYS_KEPT_MAX: Final = 65_536
 """Public keys an opener keeps; with one more it forgets them all, and is told again those in use."""
@@ -115,21 +113,6 @@ def decode_found(message: bytes) -> list[Found]:
         msgspec.MsgspecError: it is none.
     """
     return _found.decode(message)
-
-
-def read_message(source: BinaryIO) -> bytes | None:
-    """Return the next message; None where the source ends, be it in the middle of one."""
-    length = source.read(LENGTH_BYTES)
-    if len(length) < LENGTH_BYTES:
-        return None
-    message = source.read(int.from_bytes(length))
-    return message if len(message) == int.from_bytes(length) else None
-
-
-def write_message(sink: BinaryIO, message: bytes) -> None:
-    """Write one message, whole."""
-    sink.write(len(message).to_bytes(LENGTH_BYTES) + message)
-    sink.flush()
 
 
 def _open(raw: bytes, rulebook: Rulebook, network: str, keys: Mapping[Kid, str]) -> Found:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from socket import socket, socketpair
 from typing import Final, Protocol
 
-from ledger.log.opener import Asked, Found, decode_found, encode_asked, read_message, write_message
+from ledger.log.messages import read_message, write_message
+from ledger.log.opener import Asked, Found, decode_found, encode_asked
 from ledger.units import Kid
 
 ANSWER_WITHIN_S: Final = 5.0

@@ -15,7 +15,8 @@ from typing import Final
 
 import msgspec
 
-from ledger.log.signature_worker import Task, read_frame, write_frame
+from ledger.log.messages import read_message, write_message
+from ledger.log.signature_worker import Task
 from ledger.rules.tables import KEYS
 from ledger.state import State
 
@@ -87,7 +88,7 @@ class _Worker:
         """Hand submissions over; waits for a new process to come up; False if it is gone, or has enough."""
         if self._is_new:
             self._is_new = False
-            self._is_up = read_frame(self._answers) is not None
+            self._is_up = read_message(self._answers) is not None
         if not self._is_up:
             return False
         if self._unanswered + len(submissions) > UNANSWERED_MAX:
@@ -98,7 +99,7 @@ class _Worker:
         if count > self._keys_told:
             keys = {kid: key.x for kid, key in islice(state.items(KEYS), self._keys_told, None)}
         try:
-            write_frame(self._tasks, _encoder.encode(Task(keys, list(submissions))))
+            write_message(self._tasks, _encoder.encode(Task(keys, list(submissions))))
         except BrokenPipeError:
             self._is_up = False
             return False
@@ -108,7 +109,7 @@ class _Worker:
 
     def answer(self) -> bytes:
         """Wait for the answer to the oldest task; empty if the process is gone."""
-        answer = read_frame(self._answers)
+        answer = read_message(self._answers)
         self._unanswered -= len(answer or b"")
         self._is_up = answer is not None
         return answer or b""

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.crypto import jws
 from ledger.log import opener, opener_process, opening
+from ledger.log.messages import read_message, write_message
 from ledger.log.opener import (
     Asked,
     Found,
@@ -18,9 +19,7 @@ from ledger.log.opener import (
     Unfit,
     decode_found,
     encode_asked,
-    read_message,
     run_opener,
-    write_message,
 )
 from ledger.log.opener_process import OpenerProcess
 from ledger.log.queue import FairQueue

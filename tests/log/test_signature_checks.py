@@ -11,8 +11,9 @@ import pytest
 
 from ledger.log import signature_checks as signature_checks_module
 from ledger.log import verify
+from ledger.log.messages import read_message, write_message
 from ledger.log.signature_checks import SignatureChecks, signature_checks
-from ledger.log.signature_worker import Task, holds, read_frame, write_frame
+from ledger.log.signature_worker import Task, holds
 from ledger.log.verify import WORKERS_FROM_BYTES, workers_for
 from ledger.model.participants import Role
 from ledger.rules.tables import KEYS
@@ -149,22 +150,22 @@ def test_workers_pay_for_long_exports_only() -> None:
 def test_frames_are_read_as_written_and_a_cut_one_is_an_end() -> None:
     stream = io.BytesIO()
     for frame in (b"", b"one", bytes(70_000)):
-        write_frame(stream, frame)
+        write_message(stream, frame)
     whole = stream.getvalue()
     stream.seek(0)
-    assert [read_frame(stream) for _ in range(4)] == [b"", b"one", bytes(70_000), None]
+    assert [read_message(stream) for _ in range(4)] == [b"", b"one", bytes(70_000), None]
     for length in (1, 3, 4, 6, len(whole) - 1):
         cut = io.BytesIO(whole[:length])
-        while (part := read_frame(cut)) is not None:
+        while (part := read_message(cut)) is not None:
             assert part in (b"", b"one")
 
 
 def test_the_worker_is_a_program_that_ends_with_its_input(book: Book) -> None:
     stream = io.BytesIO()
     keys = {kid: key.x for kid, key in book.state.items(KEYS)}
-    write_frame(stream, msgspec.msgpack.encode(Task(keys, submissions_of(book, 2))))
+    write_message(stream, msgspec.msgpack.encode(Task(keys, submissions_of(book, 2))))
     done = subprocess.run(
         [sys.executable, "-m", "ledger.log.signature_worker"], input=stream.getvalue(), capture_output=True, check=True
     )
     answers = io.BytesIO(done.stdout)
-    assert [read_frame(answers) for _ in range(3)] == [b"", b"\1\1", None]
+    assert [read_message(answers) for _ in range(3)] == [b"", b"\1\1", None]

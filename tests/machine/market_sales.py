@@ -1,6 +1,6 @@
 """Steps of the market machine: sales in one step and by instruction, and their reversal."""
 
-from typing import Any, Final
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -13,11 +13,10 @@ from settlement.rules.tables import (
     INSTRUCTIONS,
 )
 from tests.machine.market_floor import HOLDERS
-from tests.machine.market_supply import MarketSupply
+from tests.machine.market_supply import BOUGHT, MINED, MINUTE_US, SMALL, WHICH, MarketSupply
 from tests.machine.naive_market import spread
 from tests.settlement.instructed import (
     HOUR_US,
-    QUANTITY,
     allocate,
     batch,
     buyer_says,
@@ -39,13 +38,6 @@ from tests.settlement.market import (
     sale,
     sell_mandate,
 )
-
-MINUTE_US: Final = 60_000_000
-WHICH = st.integers(0, 10**6)
-MINED = st.sampled_from("MMN")
-BOUGHT = st.sampled_from("AAB")
-SMALL = st.sampled_from([1_000, BTC // 1_000, BTC // 777, QUANTITY // 3])
-LOTS = st.tuples(MINED, st.sampled_from([1, 3, BTC // 100, BTC]), st.sampled_from([0, MINUTE_US, DAY_US, 3 * DAY_US]))
 
 
 class MarketSales(MarketSupply):

@@ -4,7 +4,7 @@ What holds after every step stands in `market_floor` and `market_watch`; a recou
 from the rules (`market_recount`, `market_quota`), must come to the same statements and balances.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -34,6 +34,7 @@ from tests.book import wallet
 from tests.machine.floor import TENGE
 from tests.machine.market_floor import HOLDERS, MINERS
 from tests.machine.market_sales import MarketSales
+from tests.machine.market_supply import MINED, MINUTE_US, WHICH
 from tests.settlement.instructed import (
     HOUR_US,
     QUANTITY,
@@ -52,13 +53,6 @@ from tests.settlement.reconciling import require
 
 pytestmark = pytest.mark.timeout(3_600)
 """The nightly profile plays thousands of times."""
-
-MINUTE_US: Final = 60_000_000
-WHICH = st.integers(0, 10**6)
-MINED = st.sampled_from("MMN")
-BOUGHT = st.sampled_from("AAB")
-SMALL = st.sampled_from([1_000, BTC // 1_000, BTC // 777, QUANTITY // 3])
-LOTS = st.tuples(MINED, st.sampled_from([1, 3, BTC // 100, BTC]), st.sampled_from([0, MINUTE_US, DAY_US, 3 * DAY_US]))
 
 
 class MarketMachine(MarketSales):

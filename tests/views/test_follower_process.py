@@ -137,8 +137,10 @@ def test_a_crash_before_the_first_report_is_tried_again_and_again(tmp_path: Path
 def test_a_follower_that_does_not_listen_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.views.follower_process.STOP_PATIENCE_S", 0.05)
     deaf = (
-        "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        'print(\'{"height": 1, "size": 2}\', flush=True); time.sleep(600)'
+        "import signal\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        'print(\'{"height": 1, "size": 2}\', flush=True)\n'
+        "while True: signal.pause()\n"
     )
 
     async def scenario() -> None:
