@@ -71,8 +71,3 @@ def due_date(quarter: QuarterField, rule: DueRule, is_working: Callable[[datetim
         shifted=BusinessDate(shifted.isoformat()),
         shift_status=SHIFT_STATUS,
     )
-
-
-def is_weekday(date: datetime.date) -> bool:
-    """Whether a date is none of a weekend: the calendar where no holidays are known."""
-    return date.isoweekday() <= 5

@@ -50,15 +50,6 @@ def register_snapshot(view: View, moment: TimestampUs) -> RegisterSnapshot:
     return _snapshot(moment, _all(view, moment))
 
 
-def register_evidence(view: View, subjects: Iterable[tuple[Register, str]], moment: TimestampUs) -> RegisterSnapshot:
-    """Return the rows of a few subjects as of a moment: what a sale relies on, at the cost of those rows.
-
-    A subject that is not in its register at the moment has no row. The rows are those of the whole snapshot.
-    """
-    found = (_dated(view, register, subject, moment) for register, subject in subjects)
-    return _snapshot(moment, (row for row in found if row is not None))
-
-
 def _snapshot(moment: TimestampUs, rows: Iterable[SnapshotRow]) -> RegisterSnapshot:
     ordered = tuple(sorted(rows, key=lambda row: (row.register, row.subject)))
     content = encode([moment, [row.digest for row in ordered]])

@@ -1,15 +1,14 @@
 """Was it valid at that moment? One answer for each register, from the histories in the state.
 
 What the state holds is what is known now: a change registered later, for an earlier moment, changes the answer for
-that moment. What a sale relied on when it was settled is named by :mod:`settlement.rules.register_snapshot`.
+that moment. The whole register as of a moment, with a digest, is :mod:`settlement.rules.register_snapshot`.
 """
 
 from ledger.state import View
-from ledger.units import ParticipantId, TimestampUs
+from ledger.units import TimestampUs
 from settlement.model.intervals import Status, contains
-from settlement.model.registers import Activity, Register
+from settlement.model.registers import Register
 from settlement.rules.registry import REGISTERS
-from settlement.rules.tables import EXCHANGE_PERMISSIONS, PERMISSIONS
 
 
 def status_at(view: View, register: Register, subject: str, moment: TimestampUs) -> Status | None:
@@ -29,13 +28,3 @@ def status_at(view: View, register: Register, subject: str, moment: TimestampUs)
 def was_valid(view: View, register: Register, subject: str, moment: TimestampUs) -> bool:
     """Whether a subject was active in a register at a moment."""
     return status_at(view, register, subject, moment) is Status.ACTIVE
-
-
-def was_permitted(view: View, exchange: ParticipantId, activity: Activity, moment: TimestampUs) -> bool:
-    """Whether an exchange held an active permission for an activity at a moment."""
-    for number in view.get(EXCHANGE_PERMISSIONS, exchange) or ():
-        permission = view.get(PERMISSIONS, number)
-        assert permission is not None, "the index is written with the permission"
-        if permission.activity is activity and was_valid(view, Register.PERMISSION, number, moment):
-            return True
-    return False

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +15,14 @@ from ledger.genesis import network_id
 from ledger.log.export import write_export
 from ledger.log.stores import open_reader
 from ledger.model.transactions import Transaction
+from ledger.units import Kid, ParticipantId, TimestampUs
 from settlement.rules.register_load import RegistryLoad
 from tests.book import genesis_document
 from tests.cli.test_offline import answer, tenge
 from tests.settlement.test_register_file import CSV, IIN
 from tests.wallet_api.busy_day import busy_day
 from tests.wallet_api.replayed import replayed_door
+from wallet_api.query_log import Asked, QueryLog
 
 BOOKS = "client,balance\nclient-a,500\nclient-b,0\nclient-c,1234\n"
 SCOPE = ("--exchange", "aix-one", "--asset", "BTC:aix-one", "--date", "2024-12-27")
@@ -89,6 +92,12 @@ def test_a_tree_is_built_from_the_books_and_each_client_verifies_its_part(tmp_pa
         done = tenge(*verify, "--client", client, "--balance", balance)
         assert (done.exit_code, said in done.stderr) == (1, True)
     salted = tmp_path / "salted.csv"
+    whole = ("verify", "liabilities", salted, "--published", tmp_path / "root.json")
+    assert answer(*whole)["root"] == root["root"]
+    kept_back = tmp_path / "kept-back.csv"
+    kept_back.write_text("".join(salted.read_text().splitlines(keepends=True)[:-1]))
+    done = tenge("verify", "liabilities", kept_back, "--published", tmp_path / "root.json")
+    assert (done.exit_code, "the leaves make" in done.stderr) == (1, True)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (salted, *(tmp_path / "proofs").iterdir())} == {0o600}
     again = ("--proofs", tmp_path / "again", "--salted", tmp_path / "again.csv")
     assert answer("settle", "liabilities", salted, *SCOPE, *again) == root, "the same salts make the same tree"
@@ -129,6 +138,43 @@ def test_an_answer_that_is_no_root_is_refused(tmp_path: Path) -> None:
     given = ("--published", tmp_path / "root", "--client", "a", "--balance", 1)
     done = tenge("verify", "inclusion", tmp_path / "proof", *given)
     assert (done.exit_code, "expected the ledger's answer" in done.stderr) == (2, True)
+
+
+def test_a_query_log_is_verified_row_by_row(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'queries.db'}"
+    with closing(QueryLog(url)) as log:
+        for sequence in (1, 2):
+            log.append(
+                Asked(
+                    asked_us=TimestampUs(sequence),
+                    participant=ParticipantId("afsa"),
+                    kid=Kid("k" * 43),
+                    method="GET",
+                    what="/v1/exchanges/aix-one/statement",
+                    sequence=sequence,
+                )
+            )
+    assert answer("verify", "queries", url) == {"url": url}
+    with closing(sqlite3.connect(tmp_path / "queries.db")) as database:
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{trigger}"')
+        database.execute("UPDATE queries SET what = '/v1/supply' WHERE number = 2")
+        database.commit()
+    done = tenge("verify", "queries", url)
+    assert (done.exit_code, "row 2" in done.stderr) == (1, True)
+    for nowhere in ("mysql://nowhere", f"sqlite:///{tmp_path / 'none.db'}"):
+        assert tenge("verify", "queries", nowhere).exit_code == 2
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize(("reported", "fit"), [(0, "below"), (10**12, "above")])
+def test_reported_coins_are_held_against_the_energy(reported: int, fit: str) -> None:
+    made = answer(
+        *("settle", "plausibility", "--energy-kwh", 1_000_000, "--reported", reported, "--date", "2025-01-01"),
+        *("--terahashes", 700_000_000 * 86_400 * 90, "--reward", 45_000 * 10**8),
+    )
+    assert (made["fit"], made["status"]) == (fit, "assumed")
+    assert 0 < made["least"] < made["most"]
 
 
 def test_a_wind_down_is_drilled_on_an_export(tmp_path: Path) -> None:

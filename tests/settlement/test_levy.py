@@ -16,9 +16,9 @@ from settlement.model.levy_regimes import (
     regime_of,
 )
 from settlement.model.levy_statement import UNVERIFIED, LevyPaid, LevyStatement
-from settlement.model.quarters import is_weekday
 from settlement.model.quota_policies import LegalStatus
 from settlement.model.sites import EnergySource
+from tests.settlement.power import is_weekday
 
 AUCTION, GRID, OWN, WIND = (
     EnergySource.AUCTION,

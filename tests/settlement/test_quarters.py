@@ -14,10 +14,10 @@ from settlement.model.quarters import (
     due_date,
     first_date,
     is_first_date,
-    is_weekday,
     quarter_of,
 )
 from settlement.model.quota_policies import LegalStatus
+from tests.settlement.power import is_weekday
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from settlement.rules.register_load import (
 )
 from settlement.rules.sites import PERMISSIONS_MAX
 from settlement.rules.tables import COINS, EXCHANGE_PERMISSIONS, LICENCES, METERS, MINERS, PARTIES, SITES
-from settlement.rules.validity import was_permitted, was_valid
+from settlement.rules.validity import was_valid
 from tests.book import START_US, Book, refused_with
 from tests.settlement.market import BIN, YEAR_US, accepted, bare_market, commitment, registered_market
 
@@ -87,8 +87,6 @@ def test_rows_are_taken_each_after_the_one_it_rests_on() -> None:
     for table, key in loaded:
         assert book.state.get(table, key) is not None, key
     assert book.state.get(PARTIES, "group:steppe") is not None
-    assert was_permitted(book.state, ParticipantId("aix-one"), Activity.TRADING_FACILITY, NOW)
-    assert not was_permitted(book.state, ParticipantId("aix-one"), Activity.CUSTODY, NOW)
     assert [was_valid(book.state, Register.METER, "M-1", TimestampUs(START_US + after)) for after in (-1, 0)] == [
         True,
         False,

@@ -6,7 +6,7 @@ from ledger.units import TimestampUs
 from settlement.model.intervals import Status
 from settlement.model.registers import Register
 from settlement.rules.register_load import ExposureRow, PartyRow
-from settlement.rules.register_snapshot import register_evidence, register_snapshot
+from settlement.rules.register_snapshot import register_snapshot
 from settlement.rules.validity import status_at, was_valid
 from tests.book import START_US, Book
 from tests.settlement.market import BIN, DAY_US, YEAR_US, accepted, bare_market, commitment, registered_market, suspend
@@ -77,14 +77,6 @@ def test_what_is_registered_for_later_does_not_change_a_snapshot(book: Book) -> 
     assert register_snapshot(book.state, NOW) == before
     suspend(book, Register.POOL, "pool-one", START_US - DAY_US)
     assert register_snapshot(book.state, NOW).digest != before.digest
-
-
-def test_a_sale_names_the_few_rows_it_rests_on(book: Book) -> None:
-    subjects = ((Register.LICENCE, "L-1"), (Register.EXCHANGE, "aix-one"), (Register.EXCHANGE, "nobody"))
-    evidence = register_evidence(book.state, subjects, NOW)
-
-    assert [(row.register, row.subject) for row in evidence.rows] == [("exchange", "aix-one"), ("licence", "L-1")]
-    assert set(evidence.rows) <= set(register_snapshot(book.state, NOW).rows)
 
 
 def test_a_row_of_another_moment_or_fact_has_another_digest(book: Book) -> None:

@@ -16,6 +16,7 @@ from wallet_api.cli import (
     settlement_commands,
     signing_commands,
     solvency_commands,
+    supervision_commands,
     verify_commands,
     year_command,
 )
@@ -47,6 +48,8 @@ verify.command("receipt")(verify_commands.verify_receipt_file)
 verify.command("ledger")(verify_commands.verify_ledger)
 verify.command("inspection")(verify_commands.verify_inspection_file)
 verify.command("inclusion")(solvency_commands.verify_inclusion_file)
+verify.command("liabilities")(solvency_commands.verify_liabilities_file)
+verify.command("queries")(supervision_commands.verify_queries)
 app.add_typer(settle, name="settle")
 settle.command("register")(settlement_commands.register)
 settle.command("production")(settlement_commands.production)
@@ -55,6 +58,7 @@ settle.command("exchange")(settlement_commands.exchange)
 settle.command("tax-pack")(settlement_commands.tax_pack)
 settle.command("inspection")(settlement_commands.inspection)
 settle.command("liabilities")(solvency_commands.liabilities)
+settle.command("plausibility")(supervision_commands.plausible)
 app.add_typer(drill, name="drill")
 drill.command("winddown")(solvency_commands.winddown)
 app.command()(network_commands.rebuild_views)

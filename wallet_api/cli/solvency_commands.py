@@ -18,7 +18,7 @@ from settlement.model.liabilities import Published
 from settlement.rows_text import CellFault, Fault, TableFaulty, TextRow, integer_of, read_rows
 from settlement.rules import RULEBOOKS
 from settlement.rules.tables import EXCHANGES
-from settlement.solvency import SALT_BYTES, Owed, Scope, SumTree, verify_bytes
+from settlement.solvency import SALT_BYTES, Owed, Scope, SumTree, verify_bytes, verify_whole
 from settlement.winddown import as_csv, as_json, drill
 from wallet_api.cli.exits import NO
 from wallet_api.cli.output import JsonOption, end, ends, read_file, write_file, write_json, write_result
@@ -74,16 +74,30 @@ def verify_inclusion_file(
     is_json: JsonOption = False,
 ) -> None:
     """Verify that a client is in the total that its exchange has published, with its balance."""
-    try:
-        root = msgspec.json.decode(published.read_bytes(), type=_Root).published
-    except msgspec.MsgspecError as error:
-        raise typer.BadParameter(f"{published}: expected the ledger's answer: {error}") from error
+    root = _root(published)
     try:
         verify_bytes(read_file(file).removesuffix(b"\n"), root, client=client, balance=balance)
     except InvalidProof as error:
         end(error, NO, is_json=is_json)
     result = {"client": client, "balance": balance, **msgspec.to_builtins(root)}
     write_result(result, is_json=is_json, title="The balance is in the published total")
+
+
+@ends
+def verify_liabilities_file(
+    file: Annotated[Path, typer.Argument(help="The books: CSV or JSON, columns client, balance and salt.")],
+    published: Annotated[
+        Path, typer.Option("--published", help="The root as the ledger answers it, not as the exchange tells it.")
+    ],
+    is_json: JsonOption = False,
+) -> None:
+    """Verify, as an auditor who has the books, that they make the published root. Who is not in them does not show."""
+    root = _root(published)
+    try:
+        verify_whole(_clients(read_file(file)), root)
+    except (TableFaulty, InvalidProof) as error:
+        end(error, NO, is_json=is_json)
+    write_result(msgspec.to_builtins(root), is_json=is_json, title="The books make the published root")
 
 
 @ends
@@ -122,6 +136,14 @@ def winddown(
         write_json(result)
     else:
         write_result(result, is_json=False, title="Drill: nothing was changed")
+
+
+def _root(path: Path) -> Published:
+    """The root in a file that holds the ledger's answer."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Root).published
+    except msgspec.MsgspecError as error:
+        raise typer.BadParameter(f"{path}: expected the ledger's answer: {error}") from error
 
 
 def _clients(data: bytes) -> tuple[Owed, ...]:
