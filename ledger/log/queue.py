@@ -8,10 +8,10 @@ from typing import Final, Generic, TypeVar
 Item = TypeVar("Item")
 
 PARTICIPANT_LINES_MAX: Final = 65_536
-"""Most lines one participant may have waiting: eight full bulks, or as many single transactions."""
+"""Most lines one participant may have waiting: eight full bulks."""
 
 PARTICIPANT_ITEMS_MAX: Final = 1_024
-"""Most transactions one participant may have waiting: an eighth of a second's work."""
+"""Most transactions one participant may have waiting: about a quarter of a second's work."""
 
 PARTICIPANT_BYTES_MAX: Final = 32 * 1024 * 1024
 """Most bytes one participant may have waiting: eight of the longest submissions the door lets in."""
