@@ -9,8 +9,8 @@ from ledger.log.answers import Answer, Job, Unavailable, answer_all, stopping
 from ledger.log.opener_process import Opener
 
 RECEIVED_ITEMS_MAX: Final = 1_024
-"""Most submissions waiting to be opened: about a quarter of a second's work. More would only wait longer; who is turned away
-at the door costs next to nothing and knows it at once."""
+"""Most submissions waiting to be opened: about a quarter of a second's work. More would only wait longer; who is turned
+away at the door costs next to nothing and knows it at once."""
 
 RECEIVED_BYTES_MAX: Final = 256 * 1024 * 1024
 """Most bytes waiting to be opened."""
