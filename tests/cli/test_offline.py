@@ -15,7 +15,8 @@ from ledger.genesis import network_id
 from wallet_api.cli import app, main
 from wallet_api.client import prepare
 
-RUN = CliRunner()
+RUN = CliRunner(env={"COLUMNS": "1000"})
+"""So wide that no message is broken in two, however long the paths in it are on this machine."""
 
 
 def tenge(*arguments: object, given: str | None = None) -> Result:

@@ -53,6 +53,13 @@ def test_stacked_overlays_read_as_the_dicts_they_stand_for(
     assert state.digest() == state_of(base | lower | upper).digest()
 
 
+def test_a_row_changed_in_a_block_is_read_once_and_as_changed() -> None:
+    block = Overlay(state_of({"a": 1, "b": 2}))
+    block.put(NUMBERS, "a", 3)
+
+    assert sorted(block.items(NUMBERS)) == [("a", 3), ("b", 2)]
+
+
 def test_references_of_a_block_are_seen_in_it_and_after_it() -> None:
     state = state_of({})
     block = Overlay(state)

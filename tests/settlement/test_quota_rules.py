@@ -97,6 +97,15 @@ def test_rule_6_obligations_first_and_then_the_rest_oldest_first() -> None:
     assert parts == [("a", 3, True), ("b", 3, True), ("a", 1, False)]
 
 
+def test_rule_6_what_goes_beyond_passes_over_a_lot_whose_obligation_is_all_of_it() -> None:
+    rates = timeline((rate("whole", "2024-01-01", (1, 1)), rate("part", "2025-03-02")))
+    lots = {"a": lot("2025-03-01", 4), "b": lot("2025-03-02", 4)}
+    result = statement(lots, {"s": claim("2025-03-03", 8)}, policies=rates)
+
+    parts = [(part.lot, part.quantity, part.is_obligation) for part in result.claims[0].allocations]
+    assert parts == [("a", 4, True), ("b", 3, True), ("b", 1, False)]
+
+
 def test_rule_7_never_more_is_counted_than_was_produced() -> None:
     result = statement({"a": lot("2025-03-01", BTC)}, {"s": claim("2025-03-02", 3 * BTC)})
 
@@ -168,6 +177,12 @@ def test_a_statement_is_restated_for_the_same_miner_coin_and_date_only() -> None
 
     with pytest.raises(ValueError, match=r"expected a statement of .*BTC.*, got one of .*LTC"):
         restated(first, statement({}, {}, coin="LTC"))
+
+
+def test_a_statement_of_which_nothing_has_changed_is_no_new_version() -> None:
+    first = restated(None, statement({"a": lot("2025-03-01", 4)}, {}))
+
+    assert restated(first, statement({"a": lot("2025-03-01", 4)}, {})) is first
 
 
 def test_rule_12_a_self_trade_is_disqualified_and_may_be_restored() -> None:
