@@ -5,7 +5,7 @@ found in the projections. Records are packed: 40 bytes, plus the slots of a smal
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ledger.units import TimestampUs
@@ -40,10 +40,15 @@ class _Segment:
 
     __slots__ = ("_count", "_records", "_slots")
 
-    def __init__(self) -> None:
-        self._records = bytearray()
-        self._slots = array("I", bytes(4 * _SLOTS_FIRST))
-        self._count = 0
+    def __init__(self, records: bytes = b"") -> None:
+        self._records = bytearray(records)
+        self._count, rest = divmod(len(records), _RECORD_BYTES)
+        if rest:
+            raise ValueError(f"expected records of {_RECORD_BYTES} bytes, got {len(records)} bytes")
+        slots = _SLOTS_FIRST
+        while _is_full(self._count, slots):
+            slots *= 2
+        self._index(slots)
 
     def get(self, key: bytes) -> Seen | None:
         # Other threads look while one adds: the slots are taken once, and replaced as a whole when they grow.
@@ -53,34 +58,38 @@ class _Segment:
         while number := slots[slot]:
             at = (number - 1) * _RECORD_BYTES
             if self._records[at : at + SEEN_KEY_BYTES] == key:
-                return self._read(at)[1]
+                return self._read(at)
             slot = (slot + 1) & mask
         return None
 
     def add(self, key: bytes, seen: Seen) -> None:
-        if (self._count + 1) * _LOAD_DENOMINATOR > len(self._slots) * _LOAD_NUMERATOR:
-            self._grow()
+        if _is_full(self._count + 1, len(self._slots)):
+            self._index(2 * len(self._slots))
         self._records += key + seen.transaction_id + seen.height.to_bytes(5) + seen.place.to_bytes(3)
         self._count += 1
         _place(self._slots, key, self._count)
 
-    def records(self) -> Iterator[tuple[bytes, Seen]]:
-        for at in range(0, len(self._records), _RECORD_BYTES):
-            yield self._read(at)
+    def records(self) -> bytes:
+        return bytes(self._records)
 
-    def _read(self, at: int) -> tuple[bytes, Seen]:
-        record = bytes(self._records[at : at + _RECORD_BYTES])
-        return record[:16], Seen(record[16:32], int.from_bytes(record[32:37]), int.from_bytes(record[37:40]))
+    def _read(self, at: int) -> Seen:
+        record = bytes(self._records[at + SEEN_KEY_BYTES : at + _RECORD_BYTES])
+        return Seen(record[:16], int.from_bytes(record[16:21]), int.from_bytes(record[21:]))
 
-    def _grow(self) -> None:
-        slots = array("I", bytes(4 * 2 * len(self._slots)))
+    def _index(self, slot_count: int) -> None:
+        slots = array("I", bytes(4 * slot_count))
         for number in range(1, self._count + 1):
             at = (number - 1) * _RECORD_BYTES
-            _place(slots, bytes(self._records[at : at + 8]), number)
+            _place(slots, self._records[at : at + 8], number)
         self._slots = slots
 
 
-def _place(slots: "array[int]", key: bytes, number: int) -> None:
+def _is_full(records: int, slots: int) -> bool:
+    """Whether an index of so many slots is too small for so many records."""
+    return records * _LOAD_DENOMINATOR > slots * _LOAD_NUMERATOR
+
+
+def _place(slots: "array[int]", key: bytes | bytearray, number: int) -> None:
     """Note a record number in the first free slot for its key."""
     mask = len(slots) - 1
     slot = int.from_bytes(key[:8]) & mask
@@ -112,8 +121,17 @@ class SeenWindow:
         for hour in [hour for hour in self._segments if hour < oldest]:
             del self._segments[hour]
 
-    def items(self) -> Iterator[tuple[int, bytes, Seen]]:
-        """All records as (hour, key, seen), in the order they were added within each hour, hours ascending."""
-        for hour in sorted(self._segments):
-            for key, seen in self._segments[hour].records():
-                yield hour, key, seen
+    def dump(self) -> list[tuple[int, bytes]]:
+        """Each hour and its records as they are kept, in the order they were added; hours ascending."""
+        return [(hour, self._segments[hour].records()) for hour in sorted(self._segments)]
+
+    @classmethod
+    def load(cls, dumped: Iterable[tuple[int, bytes]]) -> "SeenWindow":
+        """Read a window back from :meth:`dump`.
+
+        Raises:
+            ValueError: the records of an hour are cut off.
+        """
+        window = cls()
+        window._segments = {hour: _Segment(records) for hour, records in dumped}
+        return window

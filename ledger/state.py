@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from ledger.crypto.canonical import encode
-from ledger.seen import SEGMENT_US, Seen, SeenWindow
+from ledger.seen import Seen, SeenWindow
 from ledger.units import TimestampUs
 
 Value = TypeVar("Value")
@@ -84,6 +84,11 @@ class State:
         """Return how many rows a table has."""
         return len(self._tables[table])
 
+    @property
+    def row_count(self) -> int:
+        """Number of rows of all tables."""
+        return sum(map(len, self._tables.values()))
+
     def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
         """Where the first outcome of a reference stands, or None."""
         return self._seen.get(key, reference_time_us)
@@ -115,7 +120,7 @@ class State:
         for table in sorted(self._tables, key=lambda table: table.name):
             parts.append(table.name.encode())
             parts.append(encode(self._tables[table]))
-        parts.append(msgspec.msgpack.encode([(hour, key, *seen) for hour, key, seen in self._seen.items()]))
+        parts.append(msgspec.msgpack.encode(self._seen.dump()))
         return parts
 
     @classmethod
@@ -136,9 +141,7 @@ class State:
             if table.intern is not None:
                 values = {key: table.intern(value) for key, value in values.items()}
             state._tables[table] = values
-        window = msgspec.msgpack.decode(parts[-1], type=list[tuple[int, bytes, bytes, int, int]])
-        for hour, key, transaction_id, height, index in window:
-            state._seen.add(key, TimestampUs(hour * SEGMENT_US), Seen(transaction_id, height, index))
+        state._seen = SeenWindow.load(msgspec.msgpack.decode(parts[-1], type=list[tuple[int, bytes]]))
         return state
 
 

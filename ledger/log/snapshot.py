@@ -25,7 +25,7 @@ from ledger.units import TimestampUs
 SNAPSHOTS_KEPT: Final = 2
 """How many snapshots stay: the newest, and one should the newest be damaged."""
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 """Version of the file format; another one is passed over, and the blocks are replayed instead."""
 
 _SUFFIX: Final = ".snapshot"

@@ -4,6 +4,7 @@ import hashlib
 import sys
 from array import array
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,8 +52,11 @@ def test_the_window_remembers_as_a_dict_does_and_forgets_by_the_hour(
     for hour in range(61):
         for key in others:
             assert window.get(key, TimestampUs(hour * SEGMENT_US)) == model.get((hour, key))
-    assert {(hour, key): seen for hour, key, seen in window.items()} == model
-    assert [hour for hour, _, _ in window.items()] == sorted(hour for hour, _ in model)
+    again = SeenWindow.load(window.dump())
+    assert again.dump() == window.dump()
+    assert [hour for hour, _ in window.dump()] == sorted({hour for hour, _ in model})
+    for (hour, key), seen in model.items():
+        assert again.get(key, TimestampUs(hour * SEGMENT_US)) == seen
 
 
 def test_what_is_admissible_is_never_forgotten() -> None:
@@ -70,6 +74,26 @@ def test_the_largest_height_and_place_are_kept() -> None:
     largest = Seen(b"\xff" * 16, 2**40 - 1, 2**24 - 1)
     window.add(b"k" * 16, TimestampUs(0), largest)
     assert window.get(b"k" * 16, TimestampUs(0)) == largest
+
+
+def test_a_window_read_back_grows_as_the_one_it_came_of() -> None:
+    whole, window = SeenWindow(), SeenWindow()
+    for number in range(100):
+        # At each length, so that one is at the edge of its index.
+        window = SeenWindow.load(window.dump())
+        key = hashlib.sha256(number.to_bytes(8)).digest()[:SEEN_KEY_BYTES]
+        whole.add(key, TimestampUs(0), seen_of(number))
+        window.add(key, TimestampUs(0), seen_of(number))
+        assert window.dump() == whole.dump()
+        assert window.get(key, TimestampUs(0)) == seen_of(number)
+
+
+def test_records_that_are_cut_off_are_refused() -> None:
+    window = SeenWindow()
+    window.add(b"k" * 16, TimestampUs(0), seen_of(1))
+    ((hour, records),) = window.dump()
+    with pytest.raises(ValueError, match="expected records of 40 bytes, got 39 bytes"):
+        SeenWindow.load([(hour, records[:-1])])
 
 
 def test_a_record_takes_at_most_64_bytes() -> None:

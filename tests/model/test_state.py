@@ -49,7 +49,7 @@ def test_stacked_overlays_read_as_the_dicts_they_stand_for(
     block.absorb(bulk)
     state.advance(block, TimestampUs(0))
     assert dict(state.items(NUMBERS)) == base | lower | upper
-    assert state.count(NUMBERS) == len(base | lower | upper)
+    assert state.count(NUMBERS) == state.row_count == len(base | lower | upper)
     assert state.digest() == state_of(base | lower | upper).digest()
 
 

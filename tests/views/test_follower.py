@@ -13,11 +13,12 @@ from ledger.log.block import Block
 from ledger.log.replay import Replay, ReplayFault
 from ledger.model.accounts import iban
 from ledger.model.outcome import Refused
+from ledger.state import State
 from ledger.views import follower as follower_module
 from ledger.views import writer as writer_module
 from ledger.views.applied import ViewsFault
 from ledger.views.database import write_engine
-from ledger.views.follower import Follower
+from ledger.views.follower import SNAPSHOT_ROWS_PER_LEAF, Follower
 from ledger.views.queries import ViewReader
 from ledger.views.schema import ACCOUNT_HEADS, METADATA
 from tests.book import CORE_RULEBOOK, genesis_document
@@ -46,8 +47,9 @@ def test_batches_and_restarts_leave_no_trace(
 
 
 def test_a_restart_replays_from_the_newest_snapshot_the_views_have_reached(
-    chain: Chain, new_follower: NewFollower, tmp_path: Path
+    chain: Chain, new_follower: NewFollower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(State, "row_count", 0)
     chain.pilot()
     new_follower(snapshot_every=1).catch_up()
     random_blocks(chain, 3)
@@ -60,6 +62,22 @@ def test_a_restart_replays_from_the_newest_snapshot_the_views_have_reached(
     follower = Follower(refuse, chain.replay(), database_url=views_url, snapshots=tmp_path / "snapshots")
     assert follower.open().height == chain.position.height
     follower.close()
+
+
+@pytest.mark.parametrize(("rows_too_many", "snapshots"), [(0, 1), (1, 0)])
+def test_a_large_state_waits_for_a_leaf_for_each_two_rows(
+    chain: Chain,
+    new_follower: NewFollower,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows_too_many: int,
+    snapshots: int,
+) -> None:
+    chain.pilot()
+    rows = SNAPSHOT_ROWS_PER_LEAF * (chain.position.range.size + rows_too_many)
+    monkeypatch.setattr(State, "row_count", rows)
+    new_follower(snapshot_every=1).catch_up()
+    assert len(list((tmp_path / "snapshots").glob("*.snapshot"))) == snapshots
 
 
 def test_a_rebuild_gives_the_same_views(
