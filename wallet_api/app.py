@@ -20,7 +20,6 @@ from ledger.config import Settings
 from ledger.crypto.keys import InvalidKey, PrivateKey
 from ledger.genesis import Genesis, read_genesis
 from ledger.log.block_store import BlockReader
-from ledger.log.opener_process import OpenerProcess
 from ledger.log.replay import Replay
 from ledger.log.sequencer import Sequencer
 from ledger.log.startup import open_log
@@ -36,7 +35,7 @@ from wallet_api.auth import Tokens
 from wallet_api.errors import on_http_error, on_invalid_request
 from wallet_api.follow import follow_argv
 from wallet_api.limits import FailureLimit
-from wallet_api.open_submissions import open_argv
+from wallet_api.open_submissions import openers
 from wallet_api.parts import Parts
 from wallet_api.problems import Problem
 from wallet_api.projections import Following, Projections
@@ -169,7 +168,7 @@ def running_node(settings: Settings, *, following: Following | None = None) -> I
             epoch=opened.epoch,
             keyring=keyring,
             clock=clock,
-            openers=[OpenerProcess(open_argv(opened.replay.network)) for _ in range(settings.openers)],
+            openers=openers(opened.replay.network, settings.openers),
         )
         projections = Projections(
             reader, following, log_size=lambda: sequencer.position.range.size, wait_s=settings.view_wait_s

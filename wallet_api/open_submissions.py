@@ -1,6 +1,6 @@
-"""The process that opens submissions for the node: ``python -m wallet_api.open_submissions`` (decision 0010).
+"""The process that opens submissions for a node or a verification: ``python -m wallet_api.open_submissions`` (0010).
 
-The node starts it, writes submissions to its standard input and reads from its standard output what they are. It ends
+Whoever starts it writes submissions to its standard input and reads from its standard output what they are. It ends
 with its input. Only here do the rules of settlement meet the opener of the ledger.
 """
 
@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 
 from ledger.log.opener import run_opener
+from ledger.log.opener_process import OpenerProcess
 from settlement.rules import RULEBOOKS
 from wallet_api.collector import settle_collector
 
 
-def open_argv(network: str) -> list[str]:
-    """Return the command that opens submissions to a network."""
-    return [sys.executable, "-m", "wallet_api.open_submissions", network]
+def openers(network: str, count: int) -> list[OpenerProcess]:
+    """Return so many openers of submissions to a network; none is started yet."""
+    return [OpenerProcess([sys.executable, "-m", "wallet_api.open_submissions", network]) for _ in range(count)]
 
 
 def main(argv: Sequence[str]) -> int:

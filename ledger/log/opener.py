@@ -1,4 +1,4 @@
-"""Opening submissions in a process of its own: what is said over its pipes, and what it does.
+"""Opening submissions in a process of its own, for a node or a verification: what is said over its pipes, what it does.
 
 A signature takes forty microseconds beside the interpreter's lock, but under load to give the lock away and get it back
 takes half as long again; structure and canonical form hold it. In another process they hold nobody up.
@@ -42,30 +42,31 @@ class Opened(msgspec.Struct, array_like=True, frozen=True, tag="y"):
     authorised_by: bytes
     signers: tuple[Kid, ...]
     submission: bytes
+    """Its canonical form; empty if it came in it."""
     mandates: tuple[VerifiedMandate, ...]
 
     @classmethod
-    def of(cls, signed: SignedTransaction) -> "Opened":
-        """Return what is said of a transaction."""
+    def of(cls, signed: SignedTransaction, raw: bytes) -> "Opened":
+        """Return what is said of a transaction that came as ``raw``."""
         return cls(
             signed.transaction.kind,
             signed.payload,
             signed.transaction_id,
             signed.authorised_by,
             signed.signers,
-            signed.submission,
+            b"" if signed.submission == raw else signed.submission,
             signed.mandates,
         )
 
-    def signed(self, rulebook: Rulebook) -> SignedTransaction:
-        """Return the transaction, by the rules it was opened by."""
+    def signed(self, rulebook: Rulebook, raw: bytes) -> SignedTransaction:
+        """Return the transaction that came as ``raw``, by the rules it was opened by."""
         return SignedTransaction(
             transaction=read_opened(self.payload, rulebook.kinds[self.kind]),
             payload=self.payload,
             transaction_id=self.transaction_id,
             authorised_by=self.authorised_by,
             signers=self.signers,
-            submission=self.submission,
+            submission=self.submission or raw,
             mandates=self.mandates,
         )
 
@@ -123,7 +124,7 @@ def _open(raw: bytes, rulebook: Rulebook, network: str, keys: Mapping[Kid, str])
         return x
 
     try:
-        return Opened.of(open_transaction(raw, rulebook=rulebook, network=network, key_of=key_of))
+        return Opened.of(open_transaction(raw, rulebook=rulebook, network=network, key_of=key_of), raw)
     except NotAdmissible as error:
         return Unfit(error.code, error.detail)
     except _KeyLacking:

@@ -93,7 +93,7 @@ class Opening:
     def _open(self, rulebook: Rulebook, job: Job, found: Found, opener: Opener | None) -> Answer | None:
         try:
             if isinstance(found, Opened):
-                job.signed, job.rulebook = found.signed(rulebook), rulebook
+                job.signed, job.rulebook = found.signed(rulebook, job.raw), rulebook
             elif found is not None:
                 return NotAdmissible(found.code, found.detail)
             elif problem := self.open_by(rulebook, job):

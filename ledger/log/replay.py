@@ -4,8 +4,9 @@ One fold serves the restart of a node, the follower that feeds the projections, 
 at the first thing that does not hold, with its place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Final
 
 import msgspec
@@ -30,6 +31,7 @@ from ledger.log.group import (
     origin_of,
     rulebook_of,
 )
+from ledger.log.opener import Found, Opened
 from ledger.log.outcomes import encode_outcome
 from ledger.model.transactions import SignedTransaction
 from ledger.rules.invariants import InvariantBroken
@@ -39,7 +41,18 @@ from ledger.rules.tables import KEYS, ledger_of
 from ledger.state import State
 from ledger.units import Kid, TimestampUs
 
-_VOUCHED: Final = b"\x01"
+
+@dataclass(frozen=True, slots=True)
+class OpenedBefore:
+    """What openers found of the submissions of a block."""
+
+    rulebook: int
+    """Version of the rules they were opened by."""
+    found: Sequence[Found]
+    """Of each submission, in order; whatever is not `Opened`, or is missing at the end, is still to be opened."""
+
+
+NOTHING_OPENED: Final = OpenedBefore(0, ())
 
 
 class ReplayFault(Exception):
@@ -113,13 +126,12 @@ class Replay:
         """Go on from a state that another fold made of the same blocks: a snapshot, or the node's own."""
         self.state, self.position, self.epoch, self.checkpoint = state, position, epoch, checkpoint
 
-    def apply(self, block: Block, *, vouched: bytes = b"") -> Replayed:
+    def apply(self, block: Block, *, before: OpenedBefore = NOTHING_OPENED) -> Replayed:
         """Make a block again from its submissions and take it in if it is the same.
 
         Args:
             block: the one that follows.
-            vouched: for each submission 1 if its signatures were checked already, against the keys this state has;
-                empty if none was.
+            before: its submissions as far as they were opened already, with keys this state has.
 
         Raises:
             ReplayFault: at the first thing that does not hold.
@@ -127,7 +139,7 @@ class Replay:
         self._check_frame(block)
         body = self._body(block)
         log_key = ledger_of(self.state).log_key
-        replayed = self._genesis(block, body) if block.height == 0 else self._group(block, body, vouched)
+        replayed = self._genesis(block, body) if block.height == 0 else self._group(block, body, before)
         self.position = after(block, replayed.prover.after)
         self.epoch = block.epoch
         self.checkpoint = block.checkpoint
@@ -180,9 +192,9 @@ class Replay:
         prover = self._check_leaves(block, made, ledger_of(self.state).log_key)
         return Replayed(block, (), tuple(made), prover)
 
-    def _group(self, block: Block, body: BlockBody, vouched: bytes) -> Replayed:
+    def _group(self, block: Block, body: BlockBody, before: OpenedBefore) -> Replayed:
         rulebook = rulebook_of(self.state, self.rulebooks)
-        submissions = list(self._submissions(block, body, rulebook, vouched))
+        submissions = list(self._submissions(block, body, rulebook, before))
         try:
             group = decide_group(rulebook, self.state, self.position, submissions, TimestampUs(block.time_us))
             self._check_outcomes(block, body, group)
@@ -197,23 +209,30 @@ class Replay:
         return Replayed(block, group.recorded, tuple(made), prover)
 
     def _submissions(
-        self, block: Block, body: BlockBody, rulebook: Rulebook, vouched: bytes
+        self, block: Block, body: BlockBody, rulebook: Rulebook, before: OpenedBefore
     ) -> Iterator[SignedTransaction]:
         """(2) Each submission opens: signatures, canonical form, schema."""
-        for number, raw in enumerate(body.submissions):
-            try:
-                signed = open_transaction(
-                    raw,
-                    rulebook=rulebook,
-                    network=self.network,
-                    key_of=self.public_key,
-                    checks_signatures=self.checks_signatures and vouched[number : number + 1] != _VOUCHED,
-                )
-            except NotAdmissible as error:
-                raise ReplayFault(block.height, str(error), submission=number) from error
+        found = before.found if before.rulebook == rulebook.version else ()
+        for number, (raw, each) in enumerate(zip(body.submissions, chain(found, repeat(None)), strict=False)):
+            if isinstance(each, Opened):
+                signed = each.signed(rulebook, raw)
+            else:
+                signed = self._open(block, number, raw, rulebook)
             if signed.submission != raw:
                 raise ReplayFault(block.height, "the submission is not in canonical form", submission=number)
             yield signed
+
+    def _open(self, block: Block, number: int, raw: bytes, rulebook: Rulebook) -> SignedTransaction:
+        try:
+            return open_transaction(
+                raw,
+                rulebook=rulebook,
+                network=self.network,
+                key_of=self.public_key,
+                checks_signatures=self.checks_signatures,
+            )
+        except NotAdmissible as error:
+            raise ReplayFault(block.height, str(error), submission=number) from error
 
     def _check_outcomes(self, block: Block, body: BlockBody, group: Group) -> None:
         """(3) Each decision is made again with the same outcome."""

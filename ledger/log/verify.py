@@ -7,7 +7,7 @@ that were good at that moment; (3) every decision is the one the rules make; (4)
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -17,20 +17,28 @@ from ledger.crypto.note import Checkpoint, InvalidNote, parse_checkpoint, verify
 from ledger.genesis import InvalidGenesis
 from ledger.log.export import ExportBlock, ExportFault, read_blocks, read_head, stored
 from ledger.log.group import UnknownRulebook
-from ledger.log.replay import Replay, ReplayFault
-from ledger.log.signature_checks import SignatureChecks, signature_checks
+from ledger.log.opened_ahead import OpenedAhead, opened_ahead
+from ledger.log.opener_process import Opener
+from ledger.log.replay import OpenedBefore, Replay, ReplayFault
 from ledger.rules.invariants import InvariantBroken, check_conservation
 from ledger.rules.rulebook import Rulebook
 from ledger.rules.tables import ASSETS, BALANCES, ledger_of
 
 BLOCKS_AHEAD: Final = 64
-"""Most blocks read ahead: enough that a worker never waits, few enough to hold in memory."""
+"""Most blocks read ahead: enough that an opener never waits, few enough to hold in memory."""
 
 BYTES_AHEAD: Final = 16 * 1024 * 1024
 """Read ahead ends with the block that makes it so many bytes."""
 
-WORKERS_FROM_BYTES: Final = 4 * 1024 * 1024
-"""Length of an export from which workers pay, in bytes: starting one takes as long as some thousand signatures."""
+OPENERS_FROM_BYTES: Final = 4 * 1024 * 1024
+"""Length of an export from which openers pay, in bytes: starting one takes as long as some thousand signatures."""
+
+OPENERS_MAX: Final = 3
+"""Most openers of one verification: opening a payment takes half as long again as making its decision and leaf anew,
+which is done in one place."""
+
+Openers = Callable[[str], Sequence[Opener]]
+"""Returns the openers of a network."""
 
 
 class VerificationFault(Exception):
@@ -59,7 +67,7 @@ def verify_export(
     rulebooks: Mapping[int, Rulebook],
     network: str | None = None,
     at_least: str | None = None,
-    workers: int = 0,
+    openers: Openers = lambda _network: (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Verify an export.
@@ -69,7 +77,7 @@ def verify_export(
         rulebooks: the versions of the rules to decide by.
         network: the network id from a source other than the file; without it a forged network passes.
         at_least: a signed checkpoint seen earlier; the export must contain it, or its tail was dropped.
-        workers: processes that check signatures ahead; see :func:`workers_for`.
+        openers: open submissions ahead; how many pay says :func:`openers_for`.
         progress: called after each block with bytes of blocks read and leaves proved.
 
     Raises:
@@ -82,9 +90,9 @@ def verify_export(
             raise VerificationFault(f"line 1: expected network {network}, got {replay.network}")
         seen = None if at_least is None else parse_checkpoint(at_least)[0]
         transactions = bytes_read = 0
-        with signature_checks(workers) as checks:
-            for line, length, exported, vouched in _checked_ahead(read_blocks(stream), replay, checks):
-                transactions += _apply(replay, line, exported, vouched)
+        with opened_ahead(openers(replay.network)) as ahead:
+            for line, length, exported, before in _opened_ahead(read_blocks(stream), replay, ahead):
+                transactions += _apply(replay, line, exported, before)
                 bytes_read += length
                 if seen is not None and at_least is not None and replay.position.range.size == seen.size:
                     _match(replay, at_least, seen)
@@ -103,19 +111,20 @@ def verify_export(
         raise VerificationFault(str(error)) from error
 
 
-def workers_for(length: int) -> int:
-    """Return how many workers an export of so many bytes is worth on this machine: one for each core beside ours."""
-    return 0 if length < WORKERS_FROM_BYTES else max(1, (os.cpu_count() or 1) - 1)
+def openers_for(length: int) -> int:
+    """Return how many openers an export of so many bytes is worth on this machine."""
+    cores = os.cpu_count() or 1
+    return 0 if length < OPENERS_FROM_BYTES or cores == 1 else min(cores, OPENERS_MAX)
 
 
 Line = tuple[int, int, ExportBlock]
 """Number, length in bytes, and the block of a line."""
 
 
-def _checked_ahead(
-    lines: Iterator[Line], replay: Replay, checks: SignatureChecks
-) -> Iterator[tuple[int, int, ExportBlock, bytes]]:
-    """Yield the lines in order, reading ahead, with what was found out about the signatures of each block."""
+def _opened_ahead(
+    lines: Iterator[Line], replay: Replay, openers: OpenedAhead
+) -> Iterator[tuple[int, int, ExportBlock, OpenedBefore]]:
+    """Yield the lines in order, reading ahead, with what was opened of the submissions of each block."""
     ahead: deque[Line] = deque()
     bytes_ahead = 0
     failure: ExportFault | None = None
@@ -130,25 +139,25 @@ def _checked_ahead(
             if following is None:
                 is_at_end = True
                 break
-            checks.ask([bytes(raw) for raw in following[2].submissions], replay.state)
+            openers.ask([bytes(raw) for raw in following[2].submissions], replay)
             ahead.append(following)
             bytes_ahead += following[1]
         if not ahead:
             break
         line, length, exported = ahead.popleft()
         bytes_ahead -= length
-        yield line, length, exported, checks.answer()
+        yield line, length, exported, openers.answer()
     if failure is not None:
         raise failure
 
 
-def _apply(replay: Replay, line: int, exported: ExportBlock, vouched: bytes) -> int:
+def _apply(replay: Replay, line: int, exported: ExportBlock, before: OpenedBefore) -> int:
     try:
         block = stored(exported, replay.position.range)
     except NotCanonical as error:
         raise ExportFault(line, str(error)) from error
     try:
-        return len(replay.apply(block, vouched=vouched).recorded)
+        return len(replay.apply(block, before=before).recorded)
     except UnknownRulebook as error:
         raise VerificationFault(f"block {block.height}: {error}") from error
 

@@ -75,8 +75,7 @@ class _PlainBulk(BulkTransfer, frozen=True, kw_only=True):
     lines: Annotated[tuple[_PlainLine, ...], Meta(min_length=1, max_length=BULK_LINES_MAX)]
 
 
-_TRANSACTION: Final = Transaction[_PlainBulk]
-canonical.prepare(_TRANSACTION)
+_READER: Final[canonical.Reader[Transaction[BulkTransfer]]] = canonical.reader_of(Transaction[_PlainBulk])
 
 _ACCOUNTS: Final = re.compile(rf"(?:{ACCOUNT_PATTERN}\n)*+")
 _LABELS: Final = re.compile(rf"(?:{LABEL_PATTERN}\n)*+")
@@ -85,7 +84,7 @@ _LABELS: Final = re.compile(rf"(?:{LABEL_PATTERN}\n)*+")
 def read_bulk(payload: bytes) -> Transaction[BulkTransfer] | None:
     """Return the transaction of a payload, or None if the schema has to say what is wrong with it."""
     try:
-        transaction: Transaction[_PlainBulk] = canonical.decode(payload, _TRANSACTION)
+        transaction = _READER.decode(payload)
     except canonical.NotCanonical:
         return None
     lines = transaction.body.lines
@@ -94,8 +93,13 @@ def read_bulk(payload: bytes) -> Transaction[BulkTransfer] | None:
         and _fits(_ACCOUNTS, (line.credit for line in lines))
         and _fits(_LABELS, (line.label for line in lines))
     ):
-        return transaction  # type: ignore[return-value]
+        return transaction
     return None
+
+
+def read_bulk_again(payload: bytes) -> Transaction[BulkTransfer]:
+    """Return the transaction of a payload that was read before."""
+    return _READER.decode_again(payload)
 
 
 def _fits(pattern: re.Pattern[str], texts: Iterable[str]) -> bool:

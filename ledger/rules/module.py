@@ -92,6 +92,8 @@ class Kind:
     """The same entries as columns, where the decision proposes them so."""
     read: Callable[[bytes], Transaction[Any] | None] = _unread
     """A quicker way to read a payload than by the schema; None: the schema has to say what is wrong, if anything."""
+    read_again: Callable[[bytes], Transaction[Any]] | None = None
+    """The same for a payload that was read before and held; None: by the schema."""
     required_keys: Callable[[View, Any], Iterable[Kid]] = _none
     """Keys that must sign whatever the policy says: of holders whose accounts are debited, of newly presented keys."""
     presented_keys: Callable[[Any], Iterable[str]] = _nothing

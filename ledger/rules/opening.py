@@ -96,6 +96,8 @@ def open_transaction(
 
 def read_opened(payload: bytes, kind: Kind) -> Transaction[object]:
     """Read a payload that ``open_transaction`` has read before, without asking again whether it is canonical."""
+    if kind.read_again is not None:
+        return kind.read_again(payload)
     return _reader(kind.body).decode_again(payload)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 from ledger.model.journal import Entry, Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
-from ledger.rules.bulk import BulkTransfer, bulk_entries, bulk_pairs, read_bulk
+from ledger.rules.bulk import BulkTransfer, bulk_entries, bulk_pairs, read_bulk, read_bulk_again
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.posting import is_balanced
 from ledger.rules.tables import ACCOUNTS
@@ -161,6 +161,7 @@ MODULE = RuleModule(
             entries=bulk_entries,
             pairs=bulk_pairs,
             read=read_bulk,
+            read_again=read_bulk_again,
             weight=_line_count,
         ),
     ),

@@ -87,7 +87,7 @@ def here(book: Book, raw: bytes, keys: dict[Kid, str]) -> Found:
         opened = open_transaction(raw, rulebook=CORE_RULEBOOK, network=book.network, key_of=keys.get)
     except NotAdmissible as error:
         return Unfit(error.code, error.detail)
-    return Opened.of(opened)
+    return Opened.of(opened, raw)
 
 
 def submissions(book: Book) -> list[bytes]:
@@ -121,10 +121,12 @@ def test_an_opener_finds_what_the_node_itself_would(watched: Watched) -> None:
     watched.learn(keys)
     found = watched.ask(raws, CORE_RULEBOOK.version)
     assert found == [here(book, raw, keys) for raw in raws]
-    opened = [each for each in found if isinstance(each, Opened)]
+    opened = [(raw, each) for raw, each in zip(raws, found, strict=True) if isinstance(each, Opened)]
     assert len(opened) == 3
-    for each in opened:
-        assert each.signed(CORE_RULEBOOK) == book.open(each.submission)
+    for raw, each in opened:
+        assert each.signed(CORE_RULEBOOK, raw) == book.open(raw)
+    # The canonical form is sent back only where it is another one.
+    assert [each.submission == b"" for _, each in opened] == [True, False, True]
 
 
 def test_a_mandate_travels_with_its_transaction() -> None:
@@ -132,9 +134,9 @@ def test_a_mandate_travels_with_its_transaction() -> None:
     body = EscrowPay(debit=BOUND, credit=CLIENT, amount=1, mandate=mandate(book))
     signed = book.open(book.signed("escrow_pay", body, by="bank-a"))
     assert signed.mandates
-    (found,) = decode_found(msgspec.msgpack.encode([Opened.of(signed)]))
+    (found,) = decode_found(msgspec.msgpack.encode([Opened.of(signed, signed.submission)]))
     assert isinstance(found, Opened)
-    assert found.signed(book.rulebook) == signed
+    assert found.signed(book.rulebook, signed.submission) == signed
 
 
 def test_what_lacks_a_key_is_left_to_the_node_and_keys_are_kept_in_a_limited_number(

@@ -9,13 +9,14 @@ import msgspec
 
 from ledger.log.export import write_export
 from ledger.log.stores import open_reader
-from ledger.log.verify import verify_export, workers_for
+from ledger.log.verify import openers_for, verify_export
 from settlement.rules import RULEBOOKS
 from wallet_api.bench import books, signatures
 from wallet_api.bench.bench import Bench
 from wallet_api.bench.figures import Figure, figure, ratio
 from wallet_api.bench.frames import write_frames
 from wallet_api.bench.payments import UNIFORM, bulks, singles, split
+from wallet_api.open_submissions import openers
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -69,8 +70,8 @@ def _verify_s(path: Path, network: str, *, on_one_core: bool) -> float:
 
     On all cores it goes as `tenge verify ledger` does it.
     """
-    workers = 0 if on_one_core else workers_for(path.stat().st_size)
+    count = 0 if on_one_core else openers_for(path.stat().st_size)
     started = time.perf_counter()
     with path.open("rb") as stream:
-        verify_export(stream, rulebooks=RULEBOOKS, network=network, workers=workers)
+        verify_export(stream, rulebooks=RULEBOOKS, network=network, openers=lambda each: openers(each, count))
     return time.perf_counter() - started

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from ledger.crypto.keys import PublicKey
 from ledger.log.receipts import InvalidReceipt, Receipt
-from ledger.log.verify import verify_export, workers_for
+from ledger.log.verify import openers_for, verify_export
 from settlement.rules import RULEBOOK, RULEBOOKS
 from settlement.views.inspection_proof import ASSERTED, verify_inspection
 from wallet_api.cli.exits import NO
@@ -19,6 +19,7 @@ from wallet_api.cli.output import JsonOption, ends, standard_error, write_result
 from wallet_api.cli.signing_commands import GenesisOption
 from wallet_api.client import TrustedLog
 from wallet_api.client.proof import prove
+from wallet_api.open_submissions import openers
 
 SELF_CONSISTENT_ONLY = (
     "self-consistent only: without --network from a source other than this file, a forged network would pass too"
@@ -93,7 +94,7 @@ def verify_ledger(
             rulebooks=RULEBOOKS,
             network=network,
             at_least=checkpoint,
-            workers=workers_for(file.stat().st_size),
+            openers=lambda network: openers(network, openers_for(file.stat().st_size)),
             progress=lambda bytes_read, leaves: progress.update(task, completed=bytes_read, leaves=leaves),
         )
     seconds = time.monotonic() - started
