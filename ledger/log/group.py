@@ -1,8 +1,10 @@
 """A group: transactions decided together, sealed into one block. Pure; the shell brings time, salts and disk."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from ledger.crypto.canonical import b64url
 from ledger.crypto.keys import PrivateKey
@@ -59,8 +61,7 @@ class Position:
     """``Block.digest`` of the newest block."""
 
 
-@dataclass(slots=True)
-class Recorded:
+class Recorded(msgspec.Struct):
     """A transaction of the group that leaves a trace: accepted or refused."""
 
     signed: SignedTransaction
@@ -72,7 +73,7 @@ class Recorded:
     """Of each entry, refused lines included."""
     first_sequence: int
     leaf_count: int
-    leaves: list[bytes] = field(default_factory=list)
+    leaves: list[bytes] = []
     """Filled when the block is sealed."""
 
 

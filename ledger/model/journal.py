@@ -3,10 +3,10 @@
 Leaves are final once written (design D23): every member below is part of the wire format.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import Meta
 
 from ledger.model.record import Record
@@ -48,8 +48,7 @@ class Posting(Record, frozen=True, kw_only=True):
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A journal entry: its postings balance for each asset."""
 
     postings: tuple[Posting, ...]
@@ -62,8 +61,7 @@ class Entry:
     """Whether accounts that an order has frozen are debited too: a court takes what it had arrested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(msgspec.Struct, frozen=True):
     """Journal entries of one debit and one credit each, all in one asset, as columns: what a bulk consists of.
 
     A bulk of thousands is decided, written and projected over these lists; :meth:`entries` says what they mean.

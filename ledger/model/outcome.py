@@ -1,7 +1,9 @@
 """The ends of a transaction: inadmissible, duplicate, refused, accepted (design D6)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ledger.model.journal import Entry, Pairs
 
@@ -20,8 +22,7 @@ class RefusalCode:
     """Whether the same business request, signed anew, may succeed later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inadmissible:
+class Inadmissible(msgspec.Struct, frozen=True):
     """Not decided: no leaf, the reference stays unspent, the cause can be mended."""
 
     code: str
@@ -30,8 +31,7 @@ class Inadmissible:
     """What was expected and what came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(msgspec.Struct, frozen=True):
     """The same payload was decided before; its first outcome stands."""
 
     height: int
@@ -40,8 +40,7 @@ class Duplicate:
     """Place among the block's submissions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Admissible, but a rule said no."""
 
     code: RefusalCode
@@ -51,12 +50,11 @@ class Refused:
     """What was expected and what came; for the sender's eyes, not part of the leaf."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """Decided and done."""
 
     entries: tuple[Entry, ...] = ()
-    refused_lines: dict[int, RefusalCode] = field(default_factory=dict)
+    refused_lines: dict[int, RefusalCode] = {}
     """Lines of an independent bulk that a rule refused."""
     record: dict[str, Any] | None = None
     """Content of the record leaf; None for a transaction that only posts."""

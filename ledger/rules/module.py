@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ledger.model.journal import Entry, Pairs
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.participants import Cosigner, Role
@@ -24,8 +26,7 @@ class AccountClass:
     """Client money: no bulk and no general journal entry may debit it (design D17)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(msgspec.Struct, frozen=True):
     """One admissible transaction at its place in the order: what a decision may use besides the state."""
 
     signed: SignedTransaction
@@ -36,8 +37,7 @@ class Submitted:
     """Account classes of the rulebook by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True):
     """A yes of the kind's own rules; the entries still face the posting rules and the guards."""
 
     entries: tuple[Entry, ...] = ()

@@ -5,8 +5,9 @@ miner itself has confirmed it do sales from it count towards the miner's quota. 
 miner's name.
 """
 
-import dataclasses
 from typing import Final
+
+import msgspec
 
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.participants import Role
@@ -118,7 +119,7 @@ def _licence(view: View, submitted: Submitted) -> Proposal | Refused:
         return granted
     if len(numbers) == LICENCES_PER_MINER_MAX:
         return Refused(LICENCES_TOO_MANY, detail=f"miner {body.miner} has {len(numbers)} licences")
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         granted, changes=(*granted.changes, (MINER_LICENCES, body.miner, (*numbers, body.licence)))
     )
 

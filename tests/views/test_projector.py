@@ -1,12 +1,12 @@
 """What is projected from columns is what would be projected from the entries they stand for."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ledger.crypto.merkle import BlockProver, CompactRange
 from ledger.log.group import Recorded
