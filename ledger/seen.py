@@ -113,7 +113,11 @@ class SeenWindow:
 
     def add(self, key: bytes, reference_time_us: TimestampUs, seen: Seen) -> None:
         """Remember a reference that was decided."""
-        self._segments.setdefault(reference_time_us // SEGMENT_US, _Segment()).add(key, seen)
+        hour = reference_time_us // SEGMENT_US
+        segment = self._segments.get(hour)
+        if segment is None:
+            segment = self._segments[hour] = _Segment()
+        segment.add(key, seen)
 
     def forget_before(self, now_us: TimestampUs) -> None:
         """Drop the segments whose references are too old to be admissible at ``now_us``."""

@@ -38,7 +38,10 @@ TimestampUs = NewType("TimestampUs", int)
 BusinessDate = NewType("BusinessDate", str)
 SequenceNumber = NewType("SequenceNumber", int)
 
-ParticipantField = Annotated[ParticipantId, Meta(pattern=r"\A[a-z][a-z0-9-]{0,30}[a-z0-9]\Z")]
+PARTICIPANT_PATTERN: Final = r"[a-z][a-z0-9-]{0,30}[a-z0-9]"
+"""A participant's id, for use in a pattern."""
+
+ParticipantField = Annotated[ParticipantId, Meta(pattern=rf"\A{PARTICIPANT_PATTERN}\Z")]
 """Id of an admitted institution: 2 to 32 small letters, digits and hyphens."""
 
 ACCOUNT_PATTERN: Final = r"KZ[0-9]{5}[0-9A-Z]{13}"
@@ -50,7 +53,10 @@ LABEL_PATTERN: Final = r"[A-Za-z0-9._-]{1,35}"
 AccountField = Annotated[AccountId, Meta(pattern=rf"\A{ACCOUNT_PATTERN}\Z")]
 """Account id in the form of a Kazakh IBAN: KZ, two check digits, three-digit participant code, 13 characters."""
 
-AssetField = Annotated[AssetId, Meta(pattern=r"\A[A-Z][A-Z0-9]{1,11}(:[a-z][a-z0-9-]{0,30}[a-z0-9])?\Z")]
+ASSET_PATTERN: Final = rf"[A-Z][A-Z0-9]{{1,11}}(:{PARTICIPANT_PATTERN})?"
+"""An asset, for use in a pattern."""
+
+AssetField = Annotated[AssetId, Meta(pattern=rf"\A{ASSET_PATTERN}\Z")]
 """``KZT``, or a coin with the exchange that owes it: ``BTC:aix-one``."""
 
 KidField = Annotated[Kid, Meta(pattern=r"\A[A-Za-z0-9_-]{43}\Z")]
@@ -65,9 +71,10 @@ DigestField = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}\Z")]
 SaltField = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
 """Sixteen random bytes, base64url."""
 
-ReferenceField = Annotated[
-    Reference, Meta(pattern=r"\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
-]
+REFERENCE_PATTERN: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+"""A reference, for use in a pattern."""
+
+ReferenceField = Annotated[Reference, Meta(pattern=rf"\A{REFERENCE_PATTERN}\Z")]
 """Client's own id of a transaction: a UUIDv7 (RFC 9562) in small letters, made with a cryptographic generator."""
 
 AmountField = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
@@ -103,5 +110,8 @@ OrderField = Annotated[str, Meta(pattern=r"\A(?![0-9]{12}\Z)[A-Za-z0-9][A-Za-z0-
 ClassField = Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{1,31}\Z")]
 """Name of an account class; the rulebook knows which exist."""
 
-KindField = Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{1,47}\Z")]
+KIND_PATTERN: Final = r"[a-z][a-z_]{1,47}"
+"""The name of a kind, for use in a pattern."""
+
+KindField = Annotated[str, Meta(pattern=rf"\A{KIND_PATTERN}\Z")]
 """Name of a transaction kind; the rulebook knows which exist."""

@@ -120,7 +120,7 @@ def parse(raw: bytes, *, typ: str) -> Jws:
     if not 1 <= count <= SIGNATURES_MAX:
         raise InvalidJws("jws_signature_count", f"expected 1 to {SIGNATURES_MAX} signatures, got {count}")
     _check_quotes(raw, _GENERAL_QUOTES + _SIGNATURE_QUOTES * count, "jws_malformed")
-    signatures = tuple(_signature(each.protected, each.signature, typ) for each in members.signatures)
+    signatures = tuple([_signature(each.protected, each.signature, typ) for each in members.signatures])
     if count > 1 and len({signature.kid for signature in signatures}) != count:
         raise InvalidJws("jws_duplicate_key", "expected each key to sign once")
     return _jws(members.payload, signatures)
@@ -169,8 +169,10 @@ def parse_compact(text: str, *, typ: str) -> Jws:
 def serialize(jws: Jws) -> bytes:
     """Return the general JSON serialization in canonical form, the signatures in their order."""
     signatures = b",".join(
-        b'{"protected":"%b","signature":"%b"}' % (each.protected, b64url_bytes(each.signature))
-        for each in jws.signatures
+        [
+            b'{"protected":"%b","signature":"%b"}' % (each.protected, b64url_bytes(each.signature))
+            for each in jws.signatures
+        ]
     )
     return b'{"payload":"%b","signatures":[%b]}' % (jws.payload_b64, signatures)
 

@@ -1,7 +1,7 @@
 """What a participant signs: the transaction, and the mandate a holder gives in advance."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -24,7 +24,10 @@ from ledger.units import (
 
 Body = TypeVar("Body")
 
-NetworkField = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,46}[a-z0-9]:[A-Za-z0-9_-]{43}\Z")]
+NETWORK_PATTERN: Final = r"[a-z][a-z0-9-]{0,46}[a-z0-9]:[A-Za-z0-9_-]{43}"
+"""A network id, for use in a pattern."""
+
+NetworkField = Annotated[str, Meta(pattern=rf"\A{NETWORK_PATTERN}\Z")]
 """Network id: its name, a colon, and the digest of its genesis document (design D8)."""
 
 

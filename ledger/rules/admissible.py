@@ -10,7 +10,7 @@ from typing import Final
 from ledger.crypto.keys import thumbprint
 from ledger.model.outcome import Inadmissible
 from ledger.model.participants import Cosigner, Key, KeyUse, Participant, Policy
-from ledger.model.transactions import SignedTransaction, reference_time_us
+from ledger.model.transactions import SignedTransaction
 from ledger.rules.module import Kind
 from ledger.rules.tables import KEYS, PARTICIPANTS, POLICIES, ledger_of
 from ledger.seen import SEEN_KEY_BYTES
@@ -29,14 +29,18 @@ def seen_key(participant: ParticipantId, reference: Reference) -> bytes:
     return hashlib.sha256(f"dt/v1/reference\0{participant}\0{reference}".encode()).digest()[:SEEN_KEY_BYTES]
 
 
-def inadmissible(view: View, kind: Kind, signed: SignedTransaction, time_us: TimestampUs) -> Inadmissible | None:
-    """Return why a transaction that was never seen may not be decided, or None if it may."""
-    return _age(signed, time_us) or _authority(view, kind, signed, time_us)
+def inadmissible(
+    view: View, kind: Kind, signed: SignedTransaction, made_us: TimestampUs, time_us: TimestampUs
+) -> Inadmissible | None:
+    """Return why a transaction that was never seen may not be decided, or None if it may.
+
+    ``made_us`` is the time in its reference.
+    """
+    return _age(signed, made_us, time_us) or _authority(view, kind, signed, time_us)
 
 
-def _age(signed: SignedTransaction, time_us: TimestampUs) -> Inadmissible | None:
+def _age(signed: SignedTransaction, made_us: TimestampUs, time_us: TimestampUs) -> Inadmissible | None:
     transaction = signed.transaction
-    made_us = reference_time_us(transaction.reference)
     if made_us < time_us - REFERENCE_AGE_MAX_US:
         return Inadmissible("reference_expired", f"the time in reference {transaction.reference} is over 24 hours old")
     if made_us > time_us + REFERENCE_AHEAD_MAX_US:

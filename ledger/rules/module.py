@@ -55,7 +55,8 @@ def _none(_view: View, _body: object) -> tuple[()]:
     return ()
 
 
-def _nothing(_body: object) -> tuple[()]:
+def nothing(_body: object) -> tuple[()]:
+    """Of kinds whose bodies bring nothing along."""
     return ()
 
 
@@ -96,11 +97,11 @@ class Kind:
     """The same for a payload that was read before and held; None: by the schema."""
     required_keys: Callable[[View, Any], Iterable[Kid]] = _none
     """Keys that must sign whatever the policy says: of holders whose accounts are debited, of newly presented keys."""
-    presented_keys: Callable[[Any], Iterable[str]] = _nothing
+    presented_keys: Callable[[Any], Iterable[str]] = nothing
     """Public keys (``x``) that the body brings along and that sign it as proof of possession."""
     cosigners: Callable[[View, Any], Iterable[Cosigner]] = _none
     """Cosigners that this very body asks for, besides the policy's."""
-    mandates: Callable[[Any], Iterable[EmbeddedJws]] = _nothing
+    mandates: Callable[[Any], Iterable[EmbeddedJws]] = nothing
     """Mandates inside the body."""
     waives_quorum: Callable[[Any, Sequence[Kid]], bool] = _never
     """Whether these signers alone suffice, policy and suspension aside: a key that revokes itself."""

@@ -20,7 +20,7 @@ from ledger.model.transactions import (
     Transaction,
     VerifiedMandate,
 )
-from ledger.rules.module import Kind
+from ledger.rules.module import Kind, nothing
 from ledger.rules.rulebook import Rulebook
 from ledger.units import Kid
 
@@ -86,11 +86,13 @@ def open_transaction(
         payload=envelope.payload,
         transaction_id=digest.transaction_id(envelope.payload),
         authorised_by=digest.authorisation(
-            (signature.kid, signature.protected, signature.signature) for signature in envelope.signatures
+            [(signature.kid, signature.protected, signature.signature) for signature in envelope.signatures]
         ),
-        signers=tuple(Kid(signature.kid) for signature in envelope.signatures),
+        signers=tuple([Kid(signature.kid) for signature in envelope.signatures]),
         submission=jws.serialize(envelope),
-        mandates=tuple(_mandate(embedded, network, key_of) for embedded in kind.mandates(transaction.body)),
+        mandates=()
+        if kind.mandates is nothing
+        else tuple([_mandate(embedded, network, key_of) for embedded in kind.mandates(transaction.body)]),
     )
 
 
@@ -143,6 +145,8 @@ def _few_presented(kind: Kind, transaction: Transaction[object]) -> tuple[str, .
     """Return the keys that the body brings along, each once. More of them than can sign beside the sender are refused
     before a curve point is looked at: a body has room for thousands.
     """
+    if kind.presented_keys is nothing:
+        return ()
     keys = tuple(dict.fromkeys(kind.presented_keys(transaction.body)))
     if len(keys) > PRESENTED_KEYS_MAX:
         raise NotAdmissible(

@@ -83,7 +83,7 @@ class Rulebook:
                 "reference_reused", f"reference {transaction.reference} was decided with another payload"
             )
         kind = self.kinds[transaction.kind]
-        problem = inadmissible(overlay, kind, signed, time_us)
+        problem = inadmissible(overlay, kind, signed, made_us, time_us)
         if problem is not None:
             return problem
         overlay.mark_seen(key, made_us, Seen(signed.transaction_id[:16], height, index))

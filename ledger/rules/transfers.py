@@ -1,26 +1,37 @@
 """Transfers: one payment, a journal entry of many legs, a bulk (design D12, D17)."""
 
+import re
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
+from ledger.crypto import canonical
 from ledger.model.journal import Entry, Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
+from ledger.model.transactions import NETWORK_PATTERN, Transaction
 from ledger.rules.bulk import BulkTransfer, bulk_entries, bulk_pairs, read_bulk, read_bulk_again
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.posting import is_balanced
 from ledger.rules.tables import ACCOUNTS
 from ledger.state import View
 from ledger.units import (
+    ACCOUNT_PATTERN,
+    ASSET_PATTERN,
+    KIND_PATTERN,
+    PARTICIPANT_PATTERN,
     POSTINGS_PER_ENTRY_MAX,
+    REFERENCE_PATTERN,
     AccountField,
     AccountId,
     AmountField,
     AssetField,
+    AssetId,
     DigestField,
     Kid,
+    ParticipantId,
+    Reference,
 )
 
 
@@ -33,6 +44,62 @@ class Transfer(Record, frozen=True, kw_only=True):
     amount: AmountField
     details: DigestField | None = None
     """Commitment to the payment text, whose opening travels beside the transaction (design D13)."""
+
+
+class _PlainTransfer(Transfer, frozen=True, kw_only=True):
+    """A transfer whose texts are still to be looked at."""
+
+    debit: AccountId
+    credit: AccountId
+    asset: AssetId
+
+
+class _Plain(Transaction[_PlainTransfer], frozen=True, kw_only=True):
+    """The transaction of one."""
+
+    network: str
+    participant: ParticipantId
+    kind: str
+    reference: Reference
+
+
+_READER: Final[canonical.Reader[Transaction[Transfer]]] = canonical.reader_of(_Plain)
+
+_TEXTS: Final = re.compile(
+    "\n".join(
+        (
+            NETWORK_PATTERN,
+            PARTICIPANT_PATTERN,
+            KIND_PATTERN,
+            REFERENCE_PATTERN,
+            ASSET_PATTERN,
+            ACCOUNT_PATTERN,
+            ACCOUNT_PATTERN,
+        )
+    )
+)
+
+
+def read_transfer(payload: bytes) -> Transaction[Transfer] | None:
+    """Return the transaction of a payload, or None if the schema has to say what is wrong with it.
+
+    One pattern over all its texts takes a third of the time that one for each takes; none that fits holds a line end.
+    """
+    try:
+        transaction = _READER.decode(payload)
+    except canonical.NotCanonical:
+        return None
+    body = transaction.body
+    texts = (
+        f"{transaction.network}\n{transaction.participant}\n{transaction.kind}\n{transaction.reference}\n"
+        f"{body.asset}\n{body.debit}\n{body.credit}"
+    )
+    return transaction if _TEXTS.fullmatch(texts) else None
+
+
+def read_transfer_again(payload: bytes) -> Transaction[Transfer]:
+    """Return the transaction of a payload that was read before."""
+    return _READER.decode_again(payload)
 
 
 class JournalEntry(Record, frozen=True, kw_only=True):
@@ -142,6 +209,8 @@ MODULE = RuleModule(
             refusals=(ACCOUNTS_MUST_DIFFER,),
             decide=_transfer,
             entries=_transfer_entries,
+            read=read_transfer,
+            read_again=read_transfer_again,
             required_keys=_holder_of_debit,
         ),
         Kind(
