@@ -146,7 +146,7 @@ def decide_group(
             raise
         except Exception as error:
             raise Undecidable(len(ends)) from error
-        if isinstance(outcome, Inadmissible | Duplicate):
+        if isinstance(outcome, (Inadmissible, Duplicate)):
             ends.append(outcome)
             continue
         kind = rulebook.kinds[signed.transaction.kind]

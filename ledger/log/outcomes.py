@@ -78,8 +78,8 @@ def keep(outcome: Accepted | Refused, kind: Kind) -> KeptOutcome:
     if isinstance(outcome, Refused):
         return KeptOutcome(refusal=outcome.code.code, line=outcome.line)
     return KeptOutcome(
-        refused_lines=tuple((line, code.code) for line, code in sorted(outcome.refused_lines.items())),
-        postings=None if kind.entries is not None else tuple(entry.postings for entry in outcome.entries),
+        refused_lines=tuple([(line, code.code) for line, code in sorted(outcome.refused_lines.items())]),
+        postings=None if kind.entries is not None else tuple([entry.postings for entry in outcome.entries]),
         record=outcome.record,
     )
 
@@ -93,7 +93,7 @@ def postings_decided(outcome: Accepted | Refused) -> Postings | Pairs:
     """Return the postings of each entry of an outcome just decided."""
     if isinstance(outcome, Refused):
         return ()
-    return tuple(entry.postings for entry in outcome.entries) if outcome.pairs is None else outcome.pairs
+    return tuple([entry.postings for entry in outcome.entries]) if outcome.pairs is None else outcome.pairs
 
 
 def postings_of(outcome: KeptOutcome, kind: Kind, body: object) -> Postings | Pairs:
