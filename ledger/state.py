@@ -25,15 +25,24 @@ class Table(Generic[Value]):
     Two tables are the same only if they are the same object; a name is used once in a rulebook.
     """
 
-    __slots__ = ("intern", "name", "value")
+    __slots__ = ("group", "intern", "name", "value")
 
-    def __init__(self, name: str, value: object, *, intern: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        value: object,
+        *,
+        intern: Callable[[Any], Any] | None = None,
+        group: Callable[[Any], str | None] | None = None,
+    ) -> None:
         self.name: Final = name
         self.value: Final = value
         """The type of the values, for reading them back from a snapshot."""
         self.intern: Final = intern
         """Shares equal parts of a value read from a snapshot, so that a million accounts do not hold a million
         copies of the same owner."""
+        self.group: Final = group
+        """Returns the group a row belongs to, or None; for tables whose rows are read by group: see ``View.group``."""
 
     def __repr__(self) -> str:
         return f"Table({self.name!r})"
@@ -51,6 +60,9 @@ class View(Protocol):
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
         """All rows of a table, in no particular order."""
 
+    def group(self, table: Table[Value], name: str) -> Iterator[tuple[str, Value]]:
+        """The rows of one group of a table that has groups, in no particular order; reads no others."""
+
     def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
         """Where the first outcome of a reference stands, or None."""
 
@@ -58,10 +70,13 @@ class View(Protocol):
 class State:
     """Everything the rules know, as of the last durable block."""
 
-    __slots__ = ("_seen", "_tables")
+    __slots__ = ("_groups", "_seen", "_tables")
 
     def __init__(self, tables: Iterable[Table[Any]]) -> None:
         self._tables: dict[Table[Any], dict[str, Any]] = {table: {} for table in tables}
+        self._groups: dict[Table[Any], dict[str, dict[str, Any]]] = {
+            table: {} for table in self._tables if table.group is not None
+        }
         self._seen = SeenWindow()
         names = [table.name for table in self._tables]
         assert len(names) == len(set(names)), f"each table of a rulebook has its own name: {names}"
@@ -80,6 +95,11 @@ class State:
         """All rows of a table."""
         return iter(self._tables[table].items())
 
+    def group(self, table: Table[Value], name: str) -> Iterator[tuple[str, Value]]:
+        """The rows of one group."""
+        rows: dict[str, Value] = self._groups[table].get(name, {})
+        return iter(rows.items())
+
     def count(self, table: Table[Any]) -> int:
         """Return how many rows a table has."""
         return len(self._tables[table])
@@ -96,6 +116,8 @@ class State:
     def advance(self, overlay: "Overlay", time_us: TimestampUs) -> None:
         """Take in what one durable block changed. The only mutation of a state."""
         for table, rows in overlay.writes():
+            if table.group is not None:
+                self._regroup(table, rows)
             self._tables[table].update(rows)
         for key, (reference_time_us, seen) in overlay.seen_in_block():
             self._seen.add(key, reference_time_us, seen)
@@ -140,9 +162,23 @@ class State:
             values = msgspec.json.decode(rows, type=dict[str, table.value])  # type: ignore[name-defined]
             if table.intern is not None:
                 values = {key: table.intern(value) for key, value in values.items()}
+            if table.group is not None:
+                state._regroup(table, values)
             state._tables[table] = values
         state._seen = SeenWindow.load(msgspec.msgpack.decode(parts[-1], type=list[tuple[int, bytes]]))
         return state
+
+    def _regroup(self, table: Table[Any], rows: Mapping[str, Any]) -> None:
+        """Put rows that are about to be set into their groups, and take them out of those they were in."""
+        assert table.group is not None, "asked for tables with groups"
+        groups, before = self._groups[table], self._tables[table]
+        for key, value in rows.items():
+            name = table.group(value)
+            old = before.get(key)
+            if old is not None and (former := table.group(old)) is not None and former != name:
+                del groups[former][key]
+            if name is not None:
+                groups.setdefault(name, {})[key] = value
 
 
 class Overlay:
@@ -177,6 +213,15 @@ class Overlay:
         rows = self._writes.get(table, {})
         yield from rows.items()
         for key, value in self._base.items(table):
+            if key not in rows:
+                yield key, value
+
+    def group(self, table: Table[Value], name: str) -> Iterator[tuple[str, Value]]:
+        """The rows of one group, changes included."""
+        assert table.group is not None, f"{table} has groups"
+        rows = self._writes.get(table, {})
+        yield from ((key, value) for key, value in rows.items() if table.group(value) == name)
+        for key, value in self._base.group(table, name):
             if key not in rows:
                 yield key, value
 

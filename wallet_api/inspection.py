@@ -103,7 +103,7 @@ def _transactions(facts: ClaimFacts, settled: set[str]) -> set[str]:
 
 def _reports(node: Parts, views: ViewReader, miner: ParticipantId, until_us: TimestampUs) -> Iterator[TransactionRow]:
     """The reports and corrections that name the miner, of each pool that ever did."""
-    pools = {key.partition("/")[0] for key, lot in Steady(node.sequencer.state).items(LOTS) if lot.miner == miner}
+    pools = {key.partition("/")[0] for key, _ in Steady(node.sequencer.state).group(LOTS, miner)}
     for pool in sorted(pools):
         found = views.transactions_of(
             ParticipantId(pool),

@@ -23,6 +23,15 @@ from settlement.model.sites import Meter, Site
 from settlement.model.trades import QuotaClaim
 from settlement.model.winddown import WindDown
 
+
+def _miner(row: ProductionLot | QuotaClaim | AttestedSale) -> str:
+    return row.miner
+
+
+def _seller_coin(instruction: Instruction) -> str | None:
+    return None if instruction.seller is None else instruction.seller.terms.seller_coin
+
+
 EXCHANGES: Final = Table[Exchange]("exchanges", Exchange)
 POOLS: Final = Table[Pool]("pools", Pool)
 MINERS: Final = Table[Miner]("miners", Miner)
@@ -32,11 +41,12 @@ LICENCES: Final = Table[Licence]("licences", Licence)
 MINER_LICENCES: Final = Table[tuple[str, ...]]("miner_licences", tuple[str, ...])
 """Miner to the numbers of its licences."""
 COINS: Final = Table[Coin]("coins", Coin)
-MINER_ACCOUNTS: Final = Table[str]("miner_accounts", str)
-"""Account at an exchange to the miner that confirmed it as its own."""
+MINER_ACCOUNTS: Final = Table[str]("miner_accounts", str, group=str)
+"""Account at an exchange to the miner that confirmed it as its own; by miner."""
 REPORTS: Final = Table[int]("production_reports", int)
 """Pool to the number of its last report."""
-LOTS: Final = Table[ProductionLot]("production_lots", ProductionLot)
+LOTS: Final = Table[ProductionLot]("production_lots", ProductionLot, group=_miner)
+"""``<pool>/<report>/<row>`` to what was produced; by miner."""
 PAYOUTS: Final = Table[str]("payouts", str)
 """Outpoint of a payout to the lot it made, for ever."""
 ATTESTATIONS: Final = Table[Attestation]("attestations", Attestation)
@@ -51,9 +61,10 @@ MANDATES_USED: Final = Table[int]("mandates_used", int)
 """Digest of a mandate to what was debited under it so far."""
 MANDATES_CANCELLED: Final = Table[str]("mandates_cancelled", str)
 """``<digest of the mandate>/<kid>`` to the transaction in which that key took it back."""
-CLAIMS: Final = Table[QuotaClaim]("quota_claims", QuotaClaim)
-INSTRUCTIONS: Final = Table[Instruction]("instructions", Instruction)
-"""``<exchange>/<trade>`` to a sale that is to settle, and what came of it."""
+CLAIMS: Final = Table[QuotaClaim]("quota_claims", QuotaClaim, group=_miner)
+"""``<exchange>/<trade>`` to a settled sale of mined coins; by miner."""
+INSTRUCTIONS: Final = Table[Instruction]("instructions", Instruction, group=_seller_coin)
+"""``<exchange>/<trade>`` to a sale that is to settle, and what came of it; by the account that gives the coins."""
 RESERVED: Final = Table[int]("reserved", int)
 """Account to what is set aside of its balance for instructed sales."""
 FAILS: Final = Table[Fail]("settlement_fails", Fail)
@@ -120,7 +131,8 @@ QUOTA_FLAGS: Final = Table[tuple[ClaimFlag, ...]]("quota_flags", tuple[ClaimFlag
 """Claim to its flags, oldest first."""
 CLAIM_DECISIONS: Final = Table[tuple[ClaimDecision, ...]]("claim_decisions", tuple[ClaimDecision, ...])
 """Claim to the decisions on it, oldest first; the last one stands."""
-ATTESTED_SALES: Final = Table[AttestedSale]("attested_sales", AttestedSale)
+ATTESTED_SALES: Final = Table[AttestedSale]("attested_sales", AttestedSale, group=_miner)
+"""``<exchange>/<trade>`` to a sale that was paid for elsewhere; by miner."""
 CASH_LEGS: Final = Table[str]("cash_legs", str)
 """Payment to the claim behind which it stands: a transaction of this ledger, or ``bank/`` and the bank's reference."""
 ASSET_LOCKS: Final = Table[str]("asset_locks", str)

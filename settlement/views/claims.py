@@ -25,8 +25,8 @@ from settlement.rules.tables import (
 
 def claims_of(view: View, miner: ParticipantId) -> tuple[dict[str, QuotaClaim], ClaimFacts]:
     """Return the claims of a miner by key, and what is known of them."""
-    claims = {key: claim for key, claim in view.items(CLAIMS) if claim.miner == miner}
-    attested = {key: sale for key, sale in view.items(ATTESTED_SALES) if sale.miner == miner}
+    claims = dict(view.group(CLAIMS, miner))
+    attested = dict(view.group(ATTESTED_SALES, miner))
     keys = {*claims, *attested}
     facts = ClaimFacts(
         flags=view.get_many(QUOTA_FLAGS, keys),
@@ -50,11 +50,11 @@ def _is_suspended(view: View, key: str, claim: QuotaClaim) -> bool:
 def _pending(view: View, miner: ParticipantId) -> Iterator[tuple[str, PendingSale]]:
     offsets = view.get(UTC_OFFSETS, THE)
     assert offsets is not None, "genesis writes the offsets"
-    for key, instruction in view.items(INSTRUCTIONS):
-        side = instruction.seller
-        if side is None or instruction.status not in OPEN_STATUSES:
-            continue
-        if view.get(MINER_ACCOUNTS, side.terms.seller_coin) == miner:
+    for account, _ in view.group(MINER_ACCOUNTS, miner):
+        for key, instruction in view.group(INSTRUCTIONS, account):
+            side = instruction.seller
+            if side is None or instruction.status not in OPEN_STATUSES:
+                continue
             yield (
                 key,
                 PendingSale(

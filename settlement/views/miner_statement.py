@@ -202,14 +202,8 @@ def _levy(view: View, miner: ParticipantId, quarters: Sequence[str]) -> Iterator
 def _coins(
     view: View, miner: ParticipantId, from_date: BusinessDate, until_date: BusinessDate, parts: frozenset[Part]
 ) -> Iterator[CoinOfMiner]:
-    lots = sorted(
-        ((key, lot) for key, lot in view.items(LOTS) if lot.miner == miner),
-        key=lambda item: (item[1].distributed_us, item[0]),
-    )
-    claims = sorted(
-        ((key, claim) for key, claim in view.items(CLAIMS) if claim.miner == miner),
-        key=lambda item: (item[1].executed_us, item[0]),
-    )
+    lots = sorted(view.group(LOTS, miner), key=lambda item: (item[1].distributed_us, item[0]))
+    claims = sorted(view.group(CLAIMS, miner), key=lambda item: (item[1].executed_us, item[0]))
     for coin in sorted({lot.coin for _, lot in lots} | {claim.coin for _, claim in claims}):
         known = view.get(COINS, coin)
         assert known is not None, "a lot or a sale of an unknown coin was refused"

@@ -26,8 +26,8 @@ def production_statement(view: View, miner: ParticipantId, coin: str, *, as_of: 
                 supersedes=lot.supersedes,
                 superseded_by=lot.superseded_by,
             )
-            for key, lot in view.items(LOTS)
-            if lot.miner == miner and lot.coin == coin and lot.distributed_on <= as_of
+            for key, lot in view.group(LOTS, miner)
+            if lot.coin == coin and lot.distributed_on <= as_of
         ),
         key=lambda line: (line.distributed_us, line.lot),
     )

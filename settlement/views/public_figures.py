@@ -6,31 +6,26 @@ between two of them.
 """
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta
 
 from ledger.model.assets import TENGE
 from ledger.model.record import Record
 from ledger.rules.tables import ASSETS, BALANCES, THE, UTC_OFFSETS, ledger_of
-from ledger.seen import Seen
-from ledger.state import Table, View
+from ledger.state import View
 from ledger.units import BusinessDate, DateField, ParticipantId, TimestampUs, TotalField
-from settlement.model.instructions import Instruction
 from settlement.model.intervals import was_active
 from settlement.model.local_time import start_of
 from settlement.model.production import LotState
 from settlement.model.registers import CoinField
 from settlement.rules.tables import (
-    ATTESTED_SALES,
     CLAIMS,
     COINS,
     EXCHANGES,
-    INSTRUCTIONS,
     LEVY_PAID,
     LOTS,
-    MINER_ACCOUNTS,
     REQUIREMENTS,
     REVERSALS,
 )
@@ -156,54 +151,12 @@ def _quotas(view: View, lots: Mapping[str, Mapping[str, int]], as_of: BusinessDa
         for miner in miners:
             coins_of.setdefault(miner, []).append(coin)
     with_duty = met = 0
-    for own in _views_by_miner(view, coins_of):
-        statements = [quota_statement(own, own.miner, coin, as_of=as_of) for coin in coins_of[own.miner]]
+    for miner, coins in coins_of.items():
+        statements = [quota_statement(view, ParticipantId(miner), coin, as_of=as_of) for coin in coins]
         if any(statement.obligation for statement in statements):
             with_duty += 1
             met += not any(statement.shortfall for statement in statements)
     return with_duty, met
-
-
-class _OfMiner:
-    """A view in which the long tables hold one miner's rows only: each row is looked at once, not once a miner."""
-
-    def __init__(self, base: View, miner: ParticipantId, rows: Mapping[Table[Any], list[tuple[str, Any]]]) -> None:
-        self._base = base
-        self.miner = miner
-        self._rows = rows
-
-    def get(self, table: Table[Value], key: str) -> Value | None:
-        return self._base.get(table, key)
-
-    def get_many(self, table: Table[Value], keys: Set[str]) -> dict[str, Value]:
-        return self._base.get_many(table, keys)
-
-    def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
-        own = self._rows.get(table)
-        return self._base.items(table) if own is None else iter(own)
-
-    def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
-        return self._base.seen(key, reference_time_us)
-
-
-def _views_by_miner(view: View, miners: Iterable[str]) -> Iterator[_OfMiner]:
-    tables: tuple[Table[Any], ...] = (LOTS, CLAIMS, ATTESTED_SALES, INSTRUCTIONS)
-    rows: dict[str, dict[Table[Any], list[tuple[str, Any]]]] = {
-        miner: {table: [] for table in tables} for miner in miners
-    }
-    for table in tables:
-        for key, value in view.items(table):
-            own = rows.get(_miner_of(view, value) or "")
-            if own is not None:
-                own[table].append((key, value))
-    return (_OfMiner(view, ParticipantId(miner), own) for miner, own in sorted(rows.items()))
-
-
-def _miner_of(view: View, value: Any) -> str | None:  # noqa: ANN401 - a row of one of the long tables
-    if not isinstance(value, Instruction):
-        miner: str = value.miner
-        return miner
-    return None if value.seller is None else view.get(MINER_ACCOUNTS, value.seller.terms.seller_coin)
 
 
 def _active(view: View, as_of: BusinessDate) -> int:

@@ -33,4 +33,4 @@ def quota_what_if(
 
 
 def _lots_of(view: View, miner: ParticipantId) -> dict[str, ProductionLot]:
-    return {key: lot for key, lot in view.items(LOTS) if lot.miner == miner}
+    return dict(view.group(LOTS, miner))

@@ -22,7 +22,7 @@ class Steady:
     def __init__(self, base: View) -> None:
         """Read from a view."""
         self._base = base
-        self._listed: dict[Table[Any], tuple[tuple[str, Any], ...]] = {}
+        self._listed: dict[tuple[Table[Any], str | None], tuple[tuple[str, Any], ...]] = {}
 
     def get(self, table: Table[Value], key: str) -> Value | None:
         """Return the value of a key, or None."""
@@ -34,15 +34,23 @@ class Steady:
 
     def items(self, table: Table[Value]) -> Iterator[tuple[str, Value]]:
         """All rows of a table, in no particular order."""
-        listed = self._listed.get(table)
-        while listed is None:
-            try:
-                listed = self._listed[table] = tuple(self._base.items(table))
-            except RuntimeError:
-                # A row was added meanwhile. Listing takes no more than the time between two blocks.
-                continue
-        return iter(listed)
+        return self._list(table, None)
+
+    def group(self, table: Table[Value], name: str) -> Iterator[tuple[str, Value]]:
+        """The rows of one group."""
+        return self._list(table, name)
 
     def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
         """Where the first outcome of a reference stands, or None."""
         return self._base.seen(key, reference_time_us)
+
+    def _list(self, table: Table[Value], name: str | None) -> Iterator[tuple[str, Value]]:
+        listed = self._listed.get((table, name))
+        while listed is None:
+            rows = self._base.items(table) if name is None else self._base.group(table, name)
+            try:
+                listed = self._listed[table, name] = tuple(rows)
+            except RuntimeError:
+                # A row was added meanwhile. Listing takes no more than the time between two blocks.
+                continue
+        return iter(listed)

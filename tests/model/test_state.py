@@ -15,6 +15,8 @@ from tests.rules.bodies import pay
 
 NUMBERS = Table[int]("numbers", int)
 WORDS = Table[str]("words", str)
+PARITIES = Table[int]("parities", int, group=lambda number: None if number == 0 else ("even", "odd")[number % 2])
+"""Numbers by parity; nought belongs to neither."""
 HOUR_US = 3_600_000_000
 KEY = b"k" * 16
 FIRST = Seen(b"t" * 16, 1, 2)
@@ -51,6 +53,39 @@ def test_stacked_overlays_read_as_the_dicts_they_stand_for(
     assert dict(state.items(NUMBERS)) == base | lower | upper
     assert state.count(NUMBERS) == state.row_count == len(base | lower | upper)
     assert state.digest() == state_of(base | lower | upper).digest()
+
+
+@given(base=ROWS, lower=ROWS, upper=ROWS)
+def test_a_group_has_the_rows_that_belong_to_it_and_no_others(
+    base: dict[str, int], lower: dict[str, int], upper: dict[str, int]
+) -> None:
+    state = State([PARITIES])
+    for rows in (base, lower):
+        overlay = Overlay(state)
+        overlay.put_many(PARITIES, rows)
+        state.advance(overlay, TimestampUs(0))
+    block = Overlay(state)
+    block.put_many(PARITIES, upper)
+    for view, rows in ((state, base | lower), (block, base | lower | upper)):
+        for name, parity in (("even", 0), ("odd", 1)):
+            expected = {key: number for key, number in rows.items() if number and number % 2 == parity}
+            assert sorted(view.group(PARITIES, name)) == sorted(expected.items())
+        assert not list(view.group(PARITIES, "neither"))
+    again = State.load([PARITIES], state.dump())
+    for name in ("even", "odd"):
+        assert sorted(again.group(PARITIES, name)) == sorted(state.group(PARITIES, name))
+
+
+def test_a_row_moves_from_group_to_group() -> None:
+    state = State([PARITIES])
+    seen = []
+    for number in (0, 1, 2, 2, 0):
+        overlay = Overlay(state)
+        overlay.put(PARITIES, "a", number)
+        seen.append((list(overlay.group(PARITIES, "odd")), list(overlay.group(PARITIES, "even"))))
+        state.advance(overlay, TimestampUs(0))
+        assert seen[-1] == (list(state.group(PARITIES, "odd")), list(state.group(PARITIES, "even")))
+    assert seen == [([], []), ([("a", 1)], []), ([], [("a", 2)]), ([], [("a", 2)]), ([], [])]
 
 
 def test_a_row_changed_in_a_block_is_read_once_and_as_changed() -> None:

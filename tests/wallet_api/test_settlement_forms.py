@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -97,12 +98,15 @@ class Growing:
     def get_many(self, _table: object, keys: set[str]) -> dict[str, int]:
         return {key: self.rows[key] for key in keys & self.rows.keys()}
 
-    def items(self, _table: object) -> object:
+    def items(self, _table: object) -> Iterator[tuple[str, int]]:
         self.listings += 1
         for row in self.rows.items():
             if self.listings == 1:
                 self.rows["b"] = 2
             yield row
+
+    def group(self, _table: object, name: str) -> Iterator[tuple[str, int]]:
+        return (row for row in self.items(_table) if row[0] == name)
 
     def seen(self, _key: bytes, _time_us: int) -> None:
         return None
@@ -115,7 +119,10 @@ def test_a_table_that_grows_while_it_is_listed_is_listed_again_and_then_stays() 
     growing.rows["c"] = 3
     assert dict(view.items(NUMBERS)) == {"a": 1, "b": 2}
     assert growing.listings == 2
-    assert view.get(NUMBERS, "c") == 3
+    assert list(view.group(NUMBERS, "c")) == [("c", 3)]
+    growing.rows["c"] = 4
+    assert list(view.group(NUMBERS, "c")) == [("c", 3)]
+    assert view.get(NUMBERS, "c") == 4
     assert view.get_many(NUMBERS, {"a", "x"}) == {"a": 1}
     assert view.seen(b"", 0) is None  # type: ignore[arg-type]
 

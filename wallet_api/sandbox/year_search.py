@@ -146,5 +146,9 @@ class _ClaimsOf:
         rows = self.state.items(table)
         return rows if table != CLAIMS else ((key, row) for key, row in rows if key in self.claims)
 
+    def group(self, table: Table[Row], name: str) -> Iterator[tuple[str, Row]]:
+        rows = self.state.group(table, name)
+        return rows if table != CLAIMS else ((key, row) for key, row in rows if key in self.claims)
+
     def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
         return self.state.seen(key, reference_time_us)
