@@ -1,7 +1,8 @@
 """Sales of mined coins whose money moved elsewhere: exchange and miner attest them, nothing here proves them.
 
 They stand in a column of their own. A payment, a lock of coins and a number of a trade each stand behind one claim:
-a second one that names any of them is refused.
+a second one that names any of them is refused. Whoever finds its payment or lock named by others has their claim
+disqualified; then it may name them itself, and the other claim is not restored.
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,13 @@ from settlement.model.registers import CoinField
 from settlement.rules.coins import VENUE_LICENCE_INVALID, coin_asset, refuse_venue
 from settlement.rules.custody import COIN_NOT_ADMITTED
 from settlement.rules.miners import MINER_UNKNOWN, has_licence
-from settlement.rules.sales import DUP_CASH_LEG, EXECUTION_IN_FUTURE, MINER_LICENCE_INVALID, TRADE_REPEATED
+from settlement.rules.sales import (
+    DUP_CASH_LEG,
+    EXECUTION_IN_FUTURE,
+    MINER_LICENCE_INVALID,
+    TRADE_REPEATED,
+    claim_behind,
+)
 from settlement.rules.tables import ASSET_LOCKS, ATTESTED_SALES, CASH_LEGS, MINERS, TRADES
 
 ATTESTED_AGE_MAX_US: Final = 92 * 24 * 3_600_000_000
@@ -72,8 +79,8 @@ def _attest(view: View, submitted: Submitted) -> Proposal | Refused:
     if (body.cash is None) == (body.cash_transaction is None):
         return Refused(CASH_LEG_UNCLEAR, detail="expected cash or cash_transaction, and not both")
     cash = body.cash_transaction or f"bank/{body.cash}"
-    for name, other in ((cash, view.get(CASH_LEGS, cash)), (body.asset_lock, view.get(ASSET_LOCKS, body.asset_lock))):
-        if other is not None:
+    for legs, name in ((CASH_LEGS, cash), (ASSET_LOCKS, body.asset_lock)):
+        if (other := claim_behind(view, legs, name)) is not None:
             return Refused(DUP_CASH_LEG, detail=f"{name} stands behind {other}")
     offsets = view.get(UTC_OFFSETS, THE)
     assert offsets is not None, "genesis writes the offsets"
@@ -86,6 +93,8 @@ def _attest(view: View, submitted: Submitted) -> Proposal | Refused:
         price=body.price,
         attested_us=submitted.time_us,
         transaction=b64url(submitted.signed.transaction_id),
+        cash=cash,
+        asset_lock=body.asset_lock,
     )
     return Proposal(
         changes=(

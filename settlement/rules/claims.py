@@ -21,7 +21,7 @@ from settlement.model.claims import (
     Reason,
     Verdict,
 )
-from settlement.rules.tables import ATTESTED_SALES, CLAIM_DECISIONS, CLAIMS, QUOTA_FLAGS
+from settlement.rules.tables import ASSET_LOCKS, ATTESTED_SALES, CASH_LEGS, CLAIM_DECISIONS, CLAIMS, QUOTA_FLAGS
 
 
 class ClaimFlagging(Record, frozen=True, kw_only=True):
@@ -53,6 +53,9 @@ DECISION_OUT_OF_DATE = RefusalCode(
     "decision_out_of_date", "Flags or decisions were added to the claim since the decision was prepared."
 )
 DECISIONS_TOO_MANY = RefusalCode("decisions_too_many", "The claim has no room for another decision.")
+CLAIM_LEG_TAKEN = RefusalCode(
+    "claim_leg_taken", "The payment or the lock of the claim stands behind another one since it was disqualified."
+)
 
 
 def _flag(view: View, submitted: Submitted) -> Proposal | Refused:
@@ -86,6 +89,8 @@ def _decide(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(DECISION_OUT_OF_DATE, detail=f"expected {expected}, got {body.decisions} and {body.flags}")
     if len(decisions) == DECISIONS_PER_CLAIM_MAX:
         return Refused(DECISIONS_TOO_MANY, detail=f"claim {body.claim} has {len(decisions)} decisions")
+    if body.verdict is Verdict.RESTORE and (refused := _refuse_taken(view, body.claim)):
+        return refused
     decision = ClaimDecision(
         verdict=body.verdict,
         reason=body.reason,
@@ -106,6 +111,16 @@ def _refuse_unknown(view: View, claim: str) -> Refused | None:
     return None
 
 
+def _refuse_taken(view: View, claim: str) -> Refused | None:
+    """Refuse to restore an attested sale whose payment or lock another claim names by now."""
+    sale = view.get(ATTESTED_SALES, claim)
+    for legs, name in () if sale is None else ((CASH_LEGS, sale.cash), (ASSET_LOCKS, sale.asset_lock)):
+        other = view.get(legs, name)
+        if other != claim:
+            return Refused(CLAIM_LEG_TAKEN, detail=f"{name} stands behind {other}")
+    return None
+
+
 MODULE = RuleModule(
     name="claims",
     meaning="Flags and decisions on claims on the quota.",
@@ -122,7 +137,7 @@ MODULE = RuleModule(
             name="claim_decide",
             body=ClaimDecide,
             meaning="Restore or disqualify a claim.",
-            refusals=(CLAIM_UNKNOWN, DECISION_OUT_OF_DATE, DECISIONS_TOO_MANY),
+            refusals=(CLAIM_UNKNOWN, DECISION_OUT_OF_DATE, DECISIONS_TOO_MANY, CLAIM_LEG_TAKEN),
             decide=_decide,
         ),
     ),

@@ -14,7 +14,7 @@ from ledger.model.journal import Posting, Side
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.transactions import VerifiedMandate
 from ledger.rules.tables import ACCOUNTS, ASSETS, THE, UTC_OFFSETS
-from ledger.state import View
+from ledger.state import Table, View
 from ledger.units import (
     AMOUNT_MAX,
     AccountId,
@@ -24,6 +24,7 @@ from ledger.units import (
     ParticipantId,
     TimestampUs,
 )
+from settlement.model.claims import Verdict
 from settlement.model.custody import fee_limit
 from settlement.model.local_time import calendar_date, local_date
 from settlement.model.trades import TRADE_AMOUNT_MIN, QuotaClaim, price_received
@@ -32,7 +33,7 @@ from settlement.rules.coins import coin_asset
 from settlement.rules.custody import COIN_NOT_ADMITTED
 from settlement.rules.mandates import refuse_mandate
 from settlement.rules.miners import has_licence
-from settlement.rules.tables import CASH_LEGS, MINER_ACCOUNTS
+from settlement.rules.tables import ATTESTED_SALES, CASH_LEGS, CLAIM_DECISIONS, MINER_ACCOUNTS
 from settlement.rules.tariff import fee_ppm_on
 
 EXECUTION_AGE_MAX_US: Final = 24 * 3_600_000_000
@@ -144,8 +145,20 @@ def refuse_claimed(view: View, transaction_id: bytes) -> Refused | None:
     Only its sender can know its id beforehand. One sale would count twice for the quota.
     """
     payment = b64url(transaction_id)
-    other = view.get(CASH_LEGS, payment)
+    other = claim_behind(view, CASH_LEGS, payment)
     return None if other is None else Refused(DUP_CASH_LEG, detail=f"{payment} stands behind {other}")
+
+
+def claim_behind(view: View, legs: Table[str], name: str) -> str | None:
+    """Return the claim that a payment or a lock stands behind, or None.
+
+    A sale that was attested and then disqualified keeps nobody else from naming what is theirs.
+    """
+    claim = view.get(legs, name)
+    if claim is None or view.get(ATTESTED_SALES, claim) is None:
+        return claim
+    decisions = view.get(CLAIM_DECISIONS, claim)
+    return None if decisions and decisions[-1].verdict is Verdict.DISQUALIFY else claim
 
 
 def admitted_coin(view: View, coin: str, exchange: ParticipantId) -> Asset | Refused:

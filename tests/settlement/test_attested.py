@@ -100,6 +100,55 @@ def test_rule_14_a_transaction_of_this_ledger_and_a_lock_count_once(book: Book) 
     accepted(attest(book, by="aix-two", trade="B-312"))
 
 
+def test_whoever_named_a_payment_that_is_not_theirs_gives_way_once_disqualified(book: Book) -> None:
+    paid, lock = commitment("a transfer"), commitment("lock")
+    accepted(attest(book, cash=None, cash_transaction=paid, asset_lock=lock))
+    honest: dict[str, Any] = {
+        "by": "aix-two",
+        "trade": "B-310",
+        "cash": None,
+        "cash_transaction": paid,
+        "asset_lock": lock,
+    }
+    assert refused_with(attest(book, **honest)) == "dup_cash_leg"
+
+    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    accepted(attest(book, **honest))
+    assert refused_with(attest(book, by="aix-two", trade="B-311", asset_lock=lock)) == "dup_cash_leg"
+    outcome = decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1)
+    assert isinstance(outcome, Refused)
+    assert (outcome.code.code, outcome.detail) == ("claim_leg_taken", f"{paid} stands behind aix-two/B-310")
+    result = quota_statement(book.state, MINER, "BTC", as_of=BusinessDate("2024-12-31"))
+    assert result.with_attested is not None
+    assert result.with_attested.counted == BTC // 4
+
+
+@pytest.mark.parametrize("taken", ["cash", "lock"])
+def test_a_claim_is_not_restored_while_one_of_its_legs_stands_behind_another(book: Book, taken: str) -> None:
+    lock = commitment("lock")
+    accepted(attest(book, cash="9001", asset_lock=lock))
+    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    own: dict[str, Any] = {"cash": "9001"} if taken == "cash" else {"asset_lock": lock}
+    accepted(attest(book, by="aix-two", trade="B-310", **own))
+    assert refused_with(decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1)) == "claim_leg_taken"
+
+
+def test_a_claim_is_restored_while_nobody_else_named_its_legs(book: Book) -> None:
+    accepted(attest(book, cash="9001"))
+    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    accepted(decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1))
+    assert refused_with(attest(book, by="aix-two", trade="B-310", cash="9001")) == "dup_cash_leg"
+
+
+def test_a_settled_sale_keeps_its_payment_even_where_it_is_disqualified(book: Book) -> None:
+    accepted(settle(book, trade="A-771"))
+    settled = book.state.get(CLAIMS, "aix-one/A-771")
+    assert settled is not None
+    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    outcome = attest(book, by="aix-two", trade="B-310", cash=None, cash_transaction=settled.transaction)
+    assert refused_with(outcome) == "dup_cash_leg"
+
+
 @pytest.mark.parametrize("kind", ["dvp_settle", "dvp_complete", "dvp_batch"])
 def test_a_sale_is_not_settled_by_a_payment_that_was_attested_before_it_was_sent(book: Book, kind: str) -> None:
     for trade in ("T-1", "T-2"):
