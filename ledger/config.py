@@ -67,8 +67,7 @@ class Settings(BaseSettings):
     view_wait_s: Annotated[float, Field(ge=0, le=60)] = 5.0
     """How long a read waits for the projections to reach the sequence number it asks for, in seconds."""
     snapshot_every: Annotated[int, Field(ge=1)] = 100_000
-    """Entries between two snapshots, or one for each two rows of the state where those are more; a restart replays at
-    most that many, and what came after the newest."""
+    """Least entries between two snapshots; a restart replays what came after the newest."""
 
     @property
     def block_store_url(self) -> str:

@@ -97,17 +97,13 @@ class State:
 
     def group(self, table: Table[Value], name: str) -> Iterator[tuple[str, Value]]:
         """The rows of one group."""
+        assert table.group is not None, f"{table} has groups"
         rows: dict[str, Value] = self._groups[table].get(name, {})
         return iter(rows.items())
 
     def count(self, table: Table[Any]) -> int:
         """Return how many rows a table has."""
         return len(self._tables[table])
-
-    @property
-    def row_count(self) -> int:
-        """Number of rows of all tables."""
-        return sum(map(len, self._tables.values()))
 
     def seen(self, key: bytes, reference_time_us: TimestampUs) -> Seen | None:
         """Where the first outcome of a reference stands, or None."""
@@ -172,13 +168,22 @@ class State:
         """Put rows that are about to be set into their groups, and take them out of those they were in."""
         assert table.group is not None, "asked for tables with groups"
         groups, before = self._groups[table], self._tables[table]
+        entering: dict[str, dict[str, Any]] = {}
+        leaving: list[tuple[str, str]] = []
         for key, value in rows.items():
             name = table.group(value)
             old = before.get(key)
             if old is not None and (former := table.group(old)) is not None and former != name:
-                del groups[former][key]
+                leaving.append((former, key))
             if name is not None:
-                groups.setdefault(name, {})[key] = value
+                entering.setdefault(name, {})[key] = value
+        for name, own in entering.items():
+            # One step for all rows of a block: a reader in another thread sees all of them or none.
+            groups.setdefault(name, {}).update(own)
+        for former, key in leaving:
+            del groups[former][key]
+            if not groups[former]:
+                del groups[former]
 
 
 class Overlay:

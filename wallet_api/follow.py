@@ -29,6 +29,7 @@ def follow_argv(settings: Settings) -> list[str]:
     """Return the command that follows a node's log."""
     return [
         sys.executable,
+        "-P",
         "-m",
         "wallet_api.follow",
         f"--genesis={settings.genesis_file}",

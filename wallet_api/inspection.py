@@ -62,7 +62,7 @@ def make_inspection(node: Parts, views: ViewReader, subject: Subject, checkpoint
     view = Steady(node.sequencer.state)
     made_us = node.now_us()
     claims, facts = claims_of(view, subject.miner)
-    lots = {key: lot for key, lot in view.items(LOTS) if lot.miner == subject.miner}
+    lots = dict(view.group(LOTS, subject.miner))
     statement = quota_statement(view, subject.miner, subject.coin, as_of=subject.as_of)
     wanted = _transactions(facts, {claim.transaction for claim in claims.values()})
     rows = {row.sequence: row for row in _reports(node, views, subject.miner, made_us)}

@@ -15,8 +15,11 @@ from wallet_api.collector import settle_collector
 
 
 def openers(network: str, count: int) -> list[OpenerProcess]:
-    """Return so many openers of submissions to a network; none is started yet."""
-    return [OpenerProcess([sys.executable, "-m", "wallet_api.open_submissions", network]) for _ in range(count)]
+    """Return so many openers of submissions to a network; none is started yet.
+
+    They run the program that is installed, whatever lies in the folder where an auditor works.
+    """
+    return [OpenerProcess([sys.executable, "-P", "-m", "wallet_api.open_submissions", network]) for _ in range(count)]
 
 
 def main(argv: Sequence[str]) -> int:

@@ -131,7 +131,7 @@ def settings_page() -> str:
     prefix = str(Settings.model_config.get("env_prefix"))
     for name, field in Settings.model_fields.items():
         default = "unset" if field.default is None else f"`{field.default}`"
-        lines.append(f"| `{(prefix + name).upper()}` | {default} | {field.description} |")
+        lines.append(f"| `{(prefix + name).upper()}` | {default} | {' '.join((field.description or '').split())} |")
     return _page(lines)
 
 

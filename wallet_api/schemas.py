@@ -77,7 +77,7 @@ def _origin(cls: Any) -> Any:  # noqa: ANN401 - a class
 
 @functools.cache
 def attribute_texts(cls: type) -> Mapping[str, str]:
-    """Read the strings below a class's attributes, its bases' too: they say what each means."""
+    """Read the strings below a class's attributes, its bases' too, each on one line: they say what each means."""
     texts: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if not issubclass(base, msgspec.Struct) or base is msgspec.Struct:
@@ -87,7 +87,7 @@ def attribute_texts(cls: type) -> Mapping[str, str]:
         for attribute, text in zip(definition.body, definition.body[1:], strict=False):
             match attribute, text:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
-                    texts[name] = inspect.cleandoc(said)
+                    texts[name] = " ".join(said.split())
     return texts
 
 

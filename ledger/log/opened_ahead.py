@@ -5,6 +5,7 @@ late one. An opener only ever says yes here. Whatever it does not open, because 
 wrong or the opener is gone, is opened by the verification itself, at its place and with its fault.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,17 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
-from ledger.log.group import rulebook_of
 from ledger.log.opener_process import Opener
 from ledger.log.replay import NOTHING_OPENED, OpenedBefore, Replay
-from ledger.rules.tables import KEYS
+from ledger.rules.tables import KEYS, ledger_of
+from ledger.state import State
 from ledger.units import Kid
+
+SUBMISSIONS_ASKED_MAX: Final = 4_096
+"""Most submissions of a block that an opener is asked about: eight times what a node puts in one, and well within the
+time that an opener may take. A block of more is opened by whoever asks."""
+
+logger = logging.getLogger(__name__)
 
 
 class OpenedAhead:
@@ -30,12 +37,13 @@ class OpenedAhead:
 
     def ask(self, submissions: Sequence[bytes], replay: Replay) -> None:
         """Hand over the submissions of a block to come, to be opened with the keys and by the rules known by now."""
-        if not self._lanes or not submissions:
+        rulebook = ledger_of(replay.state).rulebook
+        if not self._lanes or not 0 < len(submissions) <= SUBMISSIONS_ASKED_MAX or rulebook not in replay.rulebooks:
             self._asked.append(None)
             return
         lane = self._lanes[0]
         self._lanes.rotate(-1)
-        self._asked.append(lane.ask(list(submissions), replay))
+        self._asked.append(lane.ask(list(submissions), replay.state, rulebook))
 
     def answer(self) -> OpenedBefore:
         """Return what was found of the oldest block asked about; waits for the opener that has it.
@@ -75,14 +83,13 @@ class _Lane:
         self._keys_known = 0
         self._keys_to_tell: dict[Kid, str] = {}
 
-    def ask(self, submissions: list[bytes], replay: Replay) -> Future[OpenedBefore]:
-        rulebook = rulebook_of(replay.state, replay.rulebooks)
+    def ask(self, submissions: list[bytes], state: State, rulebook: int) -> Future[OpenedBefore]:
         with self._lock:
             # Rows of a table are never deleted, so the new keys are the last.
-            new = islice(replay.state.items(KEYS), self._keys_known, None)
+            new = islice(state.items(KEYS), self._keys_known, None)
             self._keys_to_tell |= {Kid(kid): key.x for kid, key in new}
-            self._keys_known = replay.state.count(KEYS)
-        return self._thread.submit(self._exchange, submissions, rulebook.version)
+            self._keys_known = state.count(KEYS)
+        return self._thread.submit(self._exchange, submissions, rulebook)
 
     def close(self) -> None:
         self._thread.submit(self._opener.stop)
@@ -91,10 +98,10 @@ class _Lane:
     def _exchange(self, submissions: list[bytes], rulebook: int) -> OpenedBefore:
         with self._lock:
             keys, self._keys_to_tell = self._keys_to_tell, {}
-        self._opener.learn(keys)
-        found = self._opener.ask(submissions, rulebook)
-        if None in found:
-            # It may be a new one, or have forgotten keys: it is told all of them with the next block.
-            with self._lock:
-                self._keys_known = 0
-        return OpenedBefore(rulebook, found)
+        try:
+            self._opener.learn(keys)
+            return OpenedBefore(rulebook, self._opener.ask(submissions, rulebook))
+        except Exception:
+            # An opener is a help: whatever ails it, the verification goes on without.
+            logger.exception("an opener failed")
+            return NOTHING_OPENED

@@ -19,8 +19,9 @@ from ledger.rules.opening import NotAdmissible, open_transaction, read_opened
 from ledger.rules.rulebook import Rulebook
 from ledger.units import Kid
 
-KEYS_KEPT_MAX: Final = 65_536
-"""Public keys an opener keeps; with one more it forgets them all, and is told again those in use."""
+KEYS_KEPT_MAX: Final = 262_144
+"""Public keys an opener keeps, about 60 MiB; with one more it forgets them all. A node tells it again those in use, a
+verification opens what they signed by itself."""
 
 
 class Asked(msgspec.Struct, array_like=True, frozen=True):

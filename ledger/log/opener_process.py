@@ -1,4 +1,4 @@
-"""The node's end of an opener: starts it, asks it, and does without it when it is gone."""
+"""The end of an opener at a node or a verification: starts it, asks it, and does without it when it is gone."""
 
 import logging
 import subprocess
@@ -8,14 +8,14 @@ from socket import socket, socketpair
 from typing import Final, Protocol
 
 from ledger.log.messages import read_message, write_message
-from ledger.log.opener import Asked, Found, decode_found, encode_asked
+from ledger.log.opener import KEYS_KEPT_MAX, Asked, Found, decode_found, encode_asked
 from ledger.units import Kid
 
 ANSWER_WITHIN_S: Final = 5.0
 """Longest an opener may take to listen or to answer, in seconds: a thousand times what a batch takes."""
 
 RESTART_AFTER_S: Final = 1.0
-"""Pause before an opener that ended is started again, in seconds; until then the node opens by itself."""
+"""Pause before an opener that ended is started again, in seconds; until then whoever asks opens by itself."""
 
 STOP_WITHIN_S: Final = 2.0
 """How long an opener may take to end with its input, in seconds. Killing it loses nothing."""
@@ -47,13 +47,20 @@ class OpenerProcess:
         self._command = tuple(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket | None = None
+        self._known: dict[Kid, str] = {}
+        """What the process knows, to be told again to the next one."""
         self._learned: dict[Kid, str] = {}
+        """What is to be told with the next question."""
         self._not_before = 0.0
 
     def start(self) -> None:
         """Start the process. It is waited for when it is first asked."""
-        self._learned.clear()
-        own, its = socketpair()
+        self._learned = dict(self._known)
+        try:
+            own, its = socketpair()
+        except OSError as error:
+            self._miss(error)
+            return
         with its:
             own.settimeout(ANSWER_WITHIN_S)
             try:
@@ -89,6 +96,9 @@ class OpenerProcess:
 
     def learn(self, keys: dict[Kid, str]) -> None:
         """Take note of public keys, for the next time."""
+        if len(self._known) + len(keys) > KEYS_KEPT_MAX:
+            self._known.clear()
+        self._known.update(keys)
         self._learned.update(keys)
 
     def stop(self) -> None:
@@ -96,7 +106,7 @@ class OpenerProcess:
         self._end(STOP_WITHIN_S)
 
     def _miss(self, error: Exception) -> None:
-        logger.warning("there is no opener, the node opens by itself: %s", error)
+        logger.warning("there is no opener, submissions are opened here: %s", error)
         self._not_before = time.monotonic() + RESTART_AFTER_S
 
     def _end(self, patience_s: float) -> None:

@@ -30,9 +30,9 @@ each account that a batch touches, more than half of the work, is done for the m
 SNAPSHOT_EVERY_ENTRIES: Final = 100_000
 """Leaves between two snapshots: a restart replays no more than these, unless the state is large."""
 
-SNAPSHOT_ROWS_PER_LEAF: Final = 2
-"""A large state waits longer: for a leaf for each two rows of its tables. So snapshots, which take less than a
-microsecond a row, stay a fraction of what a leaf costs, and a restart replays in about the time it takes to load."""
+SNAPSHOT_PAUSE: Final = 8
+"""A snapshot waits for so many times as long as the last one took, if that is longer: so a ninth of the follower's
+time at most goes into snapshots, however large the state is."""
 
 POLL_INTERVAL_S: Final = 1.0
 """How long the follower sleeps without being woken, in seconds; a lost wake-up costs no more than this."""
@@ -88,6 +88,7 @@ class Follower:
         self._snapshots = snapshots
         self._snapshot_every = snapshot_every
         self._snapshot_size = 0
+        self._snapshot_not_before = 0.0
         self._observer: Observer | None = None
         self._has_failed = False
 
@@ -124,8 +125,7 @@ class Follower:
             raise failure
         self._has_failed = False
         if self._is_snapshot_due():
-            write_snapshot(self._snapshots, self._replay)
-            self._snapshot_size = self._replay.position.range.size
+            self._write_snapshot()
         return applied
 
     def catch_up(self, progress: Progress | None = None) -> None:
@@ -202,7 +202,14 @@ class Follower:
 
     def _is_snapshot_due(self) -> bool:
         leaves = self._replay.position.range.size - self._snapshot_size
-        return leaves >= max(self._snapshot_every, self._replay.state.row_count // SNAPSHOT_ROWS_PER_LEAF)
+        return leaves >= self._snapshot_every and time.monotonic() >= self._snapshot_not_before
+
+    def _write_snapshot(self) -> None:
+        started = time.monotonic()
+        write_snapshot(self._snapshots, self._replay)
+        ended = time.monotonic()
+        self._snapshot_not_before = ended + SNAPSHOT_PAUSE * (ended - started)
+        self._snapshot_size = self._replay.position.range.size
 
     def _gather(self) -> tuple[list[BlockFacts], Exception | None]:
         """Fold blocks until a batch is full or there are no more; a failure ends it but spoils nothing before it.

@@ -86,10 +86,6 @@ class ClaimDecision(Record, frozen=True, kw_only=True):
     transaction: DigestField
 
 
-CashField = Annotated[str, Meta(min_length=1, max_length=64)]
-"""What a payment is found by: its transaction, or ``bank/`` and the bank's reference."""
-
-
 class AttestedSale(Record, frozen=True, kw_only=True):
     """A miner's sale whose money moved elsewhere: the exchange says so, nothing here proves it.
 
@@ -107,10 +103,6 @@ class AttestedSale(Record, frozen=True, kw_only=True):
     attested_us: TimestampField
     transaction: DigestField
     """That in which the exchange attested it."""
-    cash: CashField
-    """The payment behind it: a transaction of this ledger, or ``bank/`` and the bank's reference."""
-    asset_lock: DigestField
-    """What locked the coins until they were paid for."""
 
 
 class PublishedStatement(Record, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 They stand in a column of their own. A payment, a lock of coins and a number of a trade each stand behind one claim:
 a second one that names any of them is refused. Whoever finds its payment or lock named by others has their claim
-disqualified; then it may name them itself, and the other claim is not restored.
+disqualified for just that; then it may name them itself, within the time that sales may be attested.
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,16 @@ from ledger.model.participants import Cosigner
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
 from ledger.rules.tables import ASSETS, THE, UTC_OFFSETS
-from ledger.state import View
-from ledger.units import AmountField, DigestField, LabelField, OrderField, ParticipantField, TimestampField
+from ledger.state import Table, View
+from ledger.units import (
+    AmountField,
+    DigestField,
+    LabelField,
+    OrderField,
+    ParticipantField,
+    ParticipantId,
+    TimestampField,
+)
 from settlement.model.claims import AttestedSale
 from settlement.model.local_time import local_date
 from settlement.model.registers import CoinField
@@ -29,7 +37,7 @@ from settlement.rules.sales import (
     TRADE_REPEATED,
     claim_behind,
 )
-from settlement.rules.tables import ASSET_LOCKS, ATTESTED_SALES, CASH_LEGS, MINERS, TRADES
+from settlement.rules.tables import ASSET_LOCKS, ATTESTED_LEGS, ATTESTED_SALES, CASH_LEGS, MINERS, TRADES
 
 ATTESTED_AGE_MAX_US: Final = 92 * 24 * 3_600_000_000
 """Longest time between a sale elsewhere and its attestation, in microseconds: a quarter, for which taxes are filed."""
@@ -55,6 +63,11 @@ class SaleAttest(Record, frozen=True, kw_only=True):
     """SHA-256 over what locked the coins until they were paid for: the output on the chain, or the exchange's id, a
     stroke and its own number of the lock."""
 
+    @property
+    def payment(self) -> str:
+        """What the payment is found by: its transaction, or ``bank/`` and the bank's reference."""
+        return self.cash_transaction or f"bank/{self.cash}"
+
 
 CASH_LEG_UNCLEAR = RefusalCode(
     "cash_leg_unclear", "A sale was paid at a bank or by a transaction of this ledger, one of the two."
@@ -78,9 +91,8 @@ def _attest(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(TRADE_REPEATED, detail=f"trade {body.trade}")
     if (body.cash is None) == (body.cash_transaction is None):
         return Refused(CASH_LEG_UNCLEAR, detail="expected cash or cash_transaction, and not both")
-    cash = body.cash_transaction or f"bank/{body.cash}"
-    for legs, name in ((CASH_LEGS, cash), (ASSET_LOCKS, body.asset_lock)):
-        if (other := claim_behind(view, legs, name)) is not None:
+    for legs, name in ((CASH_LEGS, body.payment), (ASSET_LOCKS, body.asset_lock)):
+        if (other := _claim_before(view, legs, name, body.miner, exchange)) is not None:
             return Refused(DUP_CASH_LEG, detail=f"{name} stands behind {other}")
     offsets = view.get(UTC_OFFSETS, THE)
     assert offsets is not None, "genesis writes the offsets"
@@ -93,18 +105,28 @@ def _attest(view: View, submitted: Submitted) -> Proposal | Refused:
         price=body.price,
         attested_us=submitted.time_us,
         transaction=b64url(submitted.signed.transaction_id),
-        cash=cash,
-        asset_lock=body.asset_lock,
     )
     return Proposal(
         changes=(
             (TRADES, key, submitted.signed.transaction_id.hex()),
-            (CASH_LEGS, cash, key),
+            (ATTESTED_LEGS, key, (body.payment, body.asset_lock)),
+            (CASH_LEGS, body.payment, key),
             (ASSET_LOCKS, body.asset_lock, key),
             (ATTESTED_SALES, key, sale),
         ),
         record={},
     )
+
+
+def _claim_before(view: View, legs: Table[str], name: str, miner: ParticipantId, exchange: ParticipantId) -> str | None:
+    """Return the claim that a payment or a lock stands behind; what was taken from a miner or an exchange, it may not
+    name again under another number.
+    """
+    claim = view.get(legs, name)
+    sale = None if claim is None else view.get(ATTESTED_SALES, claim)
+    if claim is not None and sale is not None and (sale.miner == miner or claim.partition("/")[0] == exchange):
+        return claim
+    return claim_behind(view, legs, name)
 
 
 def _refuse_time(body: SaleAttest, submitted: Submitted) -> Refused | None:
@@ -131,7 +153,7 @@ def _miner(_view: View, body: SaleAttest) -> Iterable[Cosigner]:
 MODULE = RuleModule(
     name="attested",
     meaning="Sales of mined coins that were paid for outside this ledger.",
-    tables=(ATTESTED_SALES, CASH_LEGS, ASSET_LOCKS),
+    tables=(ATTESTED_SALES, ATTESTED_LEGS, CASH_LEGS, ASSET_LOCKS),
     kinds=(
         Kind(
             name="sale_attest",

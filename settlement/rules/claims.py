@@ -8,7 +8,7 @@ from ledger.crypto.canonical import b64url
 from ledger.model.outcome import RefusalCode, Refused
 from ledger.model.record import Record
 from ledger.rules.module import Kind, Proposal, RuleModule, Submitted
-from ledger.state import View
+from ledger.state import Table, View
 from ledger.units import OrderField
 from settlement.model.claims import (
     DECISIONS_PER_CLAIM_MAX,
@@ -21,7 +21,16 @@ from settlement.model.claims import (
     Reason,
     Verdict,
 )
-from settlement.rules.tables import ASSET_LOCKS, ATTESTED_SALES, CASH_LEGS, CLAIM_DECISIONS, CLAIMS, QUOTA_FLAGS
+from settlement.rules.sales import claim_behind
+from settlement.rules.tables import (
+    ASSET_LOCKS,
+    ATTESTED_LEGS,
+    ATTESTED_SALES,
+    CASH_LEGS,
+    CLAIM_DECISIONS,
+    CLAIMS,
+    QUOTA_FLAGS,
+)
 
 
 class ClaimFlagging(Record, frozen=True, kw_only=True):
@@ -54,7 +63,7 @@ DECISION_OUT_OF_DATE = RefusalCode(
 )
 DECISIONS_TOO_MANY = RefusalCode("decisions_too_many", "The claim has no room for another decision.")
 CLAIM_LEG_TAKEN = RefusalCode(
-    "claim_leg_taken", "The payment or the lock of the claim stands behind another one since it was disqualified."
+    "claim_leg_taken", "The payment or the lock of the claim stands behind another one that was not disqualified."
 )
 
 
@@ -89,8 +98,10 @@ def _decide(view: View, submitted: Submitted) -> Proposal | Refused:
         return Refused(DECISION_OUT_OF_DATE, detail=f"expected {expected}, got {body.decisions} and {body.flags}")
     if len(decisions) == DECISIONS_PER_CLAIM_MAX:
         return Refused(DECISIONS_TOO_MANY, detail=f"claim {body.claim} has {len(decisions)} decisions")
-    if body.verdict is Verdict.RESTORE and (refused := _refuse_taken(view, body.claim)):
-        return refused
+    legs = _legs(view, body.claim) if body.verdict is Verdict.RESTORE else ()
+    for table, name, _ in legs:
+        if (other := claim_behind(view, table, name)) not in (None, body.claim):
+            return Refused(CLAIM_LEG_TAKEN, detail=f"{name} stands behind {other}")
     decision = ClaimDecision(
         verdict=body.verdict,
         reason=body.reason,
@@ -101,7 +112,7 @@ def _decide(view: View, submitted: Submitted) -> Proposal | Refused:
         transaction=b64url(submitted.signed.transaction_id),
     )
     return Proposal(
-        changes=((CLAIM_DECISIONS, body.claim, (*decisions, decision)),), record={"decision": len(decisions) + 1}
+        changes=((CLAIM_DECISIONS, body.claim, (*decisions, decision)), *legs), record={"decision": len(decisions) + 1}
     )
 
 
@@ -111,14 +122,10 @@ def _refuse_unknown(view: View, claim: str) -> Refused | None:
     return None
 
 
-def _refuse_taken(view: View, claim: str) -> Refused | None:
-    """Refuse to restore an attested sale whose payment or lock another claim names by now."""
-    sale = view.get(ATTESTED_SALES, claim)
-    for legs, name in () if sale is None else ((CASH_LEGS, sale.cash), (ASSET_LOCKS, sale.asset_lock)):
-        other = view.get(legs, name)
-        if other != claim:
-            return Refused(CLAIM_LEG_TAKEN, detail=f"{name} stands behind {other}")
-    return None
+def _legs(view: View, claim: str) -> tuple[tuple[Table[str], str, str], ...]:
+    """Payment and lock of an attested sale, to stand behind it; of a settled one none, for it keeps them."""
+    named = view.get(ATTESTED_LEGS, claim)
+    return () if named is None else ((CASH_LEGS, named[0], claim), (ASSET_LOCKS, named[1], claim))
 
 
 MODULE = RuleModule(

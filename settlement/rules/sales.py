@@ -24,7 +24,7 @@ from ledger.units import (
     ParticipantId,
     TimestampUs,
 )
-from settlement.model.claims import Verdict
+from settlement.model.claims import Reason, Verdict
 from settlement.model.custody import fee_limit
 from settlement.model.local_time import calendar_date, local_date
 from settlement.model.trades import TRADE_AMOUNT_MIN, QuotaClaim, price_received
@@ -152,13 +152,14 @@ def refuse_claimed(view: View, transaction_id: bytes) -> Refused | None:
 def claim_behind(view: View, legs: Table[str], name: str) -> str | None:
     """Return the claim that a payment or a lock stands behind, or None.
 
-    A sale that was attested and then disqualified keeps nobody else from naming what is theirs.
+    A sale that was attested and then disqualified because what it names is another's keeps nobody from naming it.
     """
     claim = view.get(legs, name)
     if claim is None or view.get(ATTESTED_SALES, claim) is None:
         return claim
-    decisions = view.get(CLAIM_DECISIONS, claim)
-    return None if decisions and decisions[-1].verdict is Verdict.DISQUALIFY else claim
+    last = (view.get(CLAIM_DECISIONS, claim) or (None,))[-1]
+    is_freed = last is not None and last.verdict is Verdict.DISQUALIFY and last.reason is Reason.DUP_CASH_LEG
+    return None if is_freed else claim
 
 
 def admitted_coin(view: View, coin: str, exchange: ParticipantId) -> Asset | Refused:

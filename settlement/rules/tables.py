@@ -8,7 +8,7 @@ from settlement.model.authorities import AuthorityHistory
 from settlement.model.claims import AttestedSale, ClaimDecision, ClaimFlag, PublishedStatement
 from settlement.model.custody import Attestation, Tariff, TariffNotice
 from settlement.model.energy import EnergyTotals, LastReading, Payee, Reading, SurplusOffer, Utility
-from settlement.model.instructions import CutOff, Fail, Instruction, Reversal, RunOff
+from settlement.model.instructions import OPEN_STATUSES, CutOff, Fail, Instruction, Reversal, RunOff
 from settlement.model.levy_regimes import LevyRegime
 from settlement.model.levy_statement import LevyPaid
 from settlement.model.parties import Exposure, Party, Relation
@@ -28,8 +28,9 @@ def _miner(row: ProductionLot | QuotaClaim | AttestedSale) -> str:
     return row.miner
 
 
-def _seller_coin(instruction: Instruction) -> str | None:
-    return None if instruction.seller is None else instruction.seller.terms.seller_coin
+def _open_seller_coin(instruction: Instruction) -> str | None:
+    side = instruction.seller
+    return None if side is None or instruction.status not in OPEN_STATUSES else side.terms.seller_coin
 
 
 EXCHANGES: Final = Table[Exchange]("exchanges", Exchange)
@@ -63,8 +64,9 @@ MANDATES_CANCELLED: Final = Table[str]("mandates_cancelled", str)
 """``<digest of the mandate>/<kid>`` to the transaction in which that key took it back."""
 CLAIMS: Final = Table[QuotaClaim]("quota_claims", QuotaClaim, group=_miner)
 """``<exchange>/<trade>`` to a settled sale of mined coins; by miner."""
-INSTRUCTIONS: Final = Table[Instruction]("instructions", Instruction, group=_seller_coin)
-"""``<exchange>/<trade>`` to a sale that is to settle, and what came of it; by the account that gives the coins."""
+INSTRUCTIONS: Final = Table[Instruction]("instructions", Instruction, group=_open_seller_coin)
+"""``<exchange>/<trade>`` to a sale that is to settle, and what came of it; those still open by the account that gives
+the coins."""
 RESERVED: Final = Table[int]("reserved", int)
 """Account to what is set aside of its balance for instructed sales."""
 FAILS: Final = Table[Fail]("settlement_fails", Fail)
@@ -133,6 +135,8 @@ CLAIM_DECISIONS: Final = Table[tuple[ClaimDecision, ...]]("claim_decisions", tup
 """Claim to the decisions on it, oldest first; the last one stands."""
 ATTESTED_SALES: Final = Table[AttestedSale]("attested_sales", AttestedSale, group=_miner)
 """``<exchange>/<trade>`` to a sale that was paid for elsewhere; by miner."""
+ATTESTED_LEGS: Final = Table[tuple[str, str]]("attested_legs", tuple[str, str])
+"""Attested sale to the payment and the lock it named."""
 CASH_LEGS: Final = Table[str]("cash_legs", str)
 """Payment to the claim behind which it stands: a transaction of this ledger, or ``bank/`` and the bank's reference."""
 ASSET_LOCKS: Final = Table[str]("asset_locks", str)

@@ -267,18 +267,8 @@ def _check_attested(line: int, key: str, sale: AttestedSale, proven: Mapping[str
     found = proven.get(sale.transaction)
     if found is not None and found.transaction.kind == "sale_attest" and found.transaction.participant == exchange:
         body = found.transaction.body
-        legs = (body.cash_transaction or f"bank/{body.cash}", body.asset_lock)
-        said = (body.trade, body.miner, body.coin, body.quantity, body.price, body.executed_us, *legs)
-        if said == (
-            trade,
-            sale.miner,
-            sale.coin,
-            sale.quantity,
-            sale.price,
-            sale.executed_us,
-            sale.cash,
-            sale.asset_lock,
-        ):
+        said = (body.trade, body.miner, body.coin, body.quantity, body.price, body.executed_us)
+        if said == (trade, sale.miner, sale.coin, sale.quantity, sale.price, sale.executed_us):
             return
     raise InspectionFault(line, f"no proven attestation of {exchange} is sale {key}")
 

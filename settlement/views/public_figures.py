@@ -7,7 +7,7 @@ between two of them.
 
 import datetime
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -31,8 +31,6 @@ from settlement.rules.tables import (
 )
 from settlement.views.reconciliations import is_covered
 from settlement.views.statements import quota_statement
-
-Value = TypeVar("Value")
 
 FIRMS_MIN: Final = 5
 """Fewest firms behind a figure (k-anonymity). Below it, one firm's part could be guessed from what others know."""

@@ -4,17 +4,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from functools import cache
 from typing import Final
 
+import msgspec
 import pytest
 
-from ledger.log import verify
+from ledger.log import opened_ahead as opened_ahead_module
+from ledger.log import opener_process, verify
+from ledger.log.block import Block, decode_body, encode_body
 from ledger.log.opened_ahead import OpenedAhead, opened_ahead
 from ledger.log.opener import Opened, Unfit
 from ledger.log.opener_process import OpenerProcess
-from ledger.log.replay import NOTHING_OPENED, OpenedBefore, Replay
+from ledger.log.replay import NOTHING_OPENED, OpenedBefore, Replay, ReplayFault
 from ledger.log.verify import OPENERS_FROM_BYTES, OPENERS_MAX, openers_for
 from ledger.model.participants import Role
 from ledger.rules.tables import KEYS
@@ -26,6 +30,9 @@ from tests.log.test_opener import PROGRAM
 from tests.rules.bodies import bulk, pay
 
 RICH: Final = own_account("601")
+
+Change = Callable[[OpenedBefore, OpenedBefore], OpenedBefore]
+"""What is told of a block, from what was found of it and of the block before."""
 
 
 class Counted(OpenerProcess):
@@ -109,11 +116,13 @@ def test_openers_take_blocks_in_turns_and_answer_in_order() -> None:
                 assert each.signed(CORE_RULEBOOK, raw) == book.open(raw)
 
 
-def test_keys_admitted_later_are_told_with_the_next_block_and_all_again_where_one_is_lacking() -> None:
+def test_keys_are_told_once_and_all_again_to_an_opener_that_was_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opener_process, "RESTART_AFTER_S", 0.0)
     early, book = pilot_book(), pilot_book()
     book.admit("late-bank", Role.INTERMEDIARY, "699")
     late = book.signed("transfer", pay(RICH, wallet("601", 1), 5), by="late-bank")
     (opener,) = counted(1)
+    found = []
     with opened_ahead([opener]) as ahead:
         for asked, replay in (
             (payments(early, 1), replay_of(early)),
@@ -122,10 +131,41 @@ def test_keys_admitted_later_are_told_with_the_next_block_and_all_again_where_on
             ([late], replay_of(book)),
         ):
             ahead.ask(asked, replay)
-            last = waited_for(ahead)
-    count = book.state.count(KEYS)
-    assert kinds_of(last) == [Opened]
-    assert opener.told == [early.state.count(KEYS), 0, count, 0]
+            found += kinds_of(waited_for(ahead))
+        opener.kill()
+        for _ in range(2):
+            ahead.ask([late], replay_of(book))
+            found += kinds_of(waited_for(ahead))
+    assert found == [Opened, type(None), Opened, Opened, type(None), Opened]
+    early_count, count = early.state.count(KEYS), book.state.count(KEYS)
+    assert opener.told[:4] == [early_count, 0, count - early_count, 0]
+
+
+def test_a_block_of_too_many_submissions_and_one_by_unknown_rules_is_not_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opened_ahead_module, "SUBMISSIONS_ASKED_MAX", 2)
+    book = pilot_book()
+    unknown = replay_of(book)
+    unknown.rulebooks = {}
+    with opened_ahead(counted(1)) as ahead:
+        ahead.ask(payments(book, 2), replay_of(book))
+        ahead.ask(payments(book, 3), replay_of(book))
+        ahead.ask(payments(book, 2), unknown)
+        assert [kinds_of(waited_for(ahead)) for _ in range(3)] == [[Opened] * 2, [], []]
+
+
+def test_an_opener_that_fails_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    (opener,) = counted(1)
+
+    def fail(_keys: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(opener, "learn", fail)
+    book = pilot_book()
+    with opened_ahead([opener]) as ahead:
+        ahead.ask(payments(book), replay_of(book))
+        assert waited_for(ahead) is NOTHING_OPENED
 
 
 def test_without_openers_nothing_is_opened() -> None:
@@ -136,7 +176,7 @@ def test_without_openers_nothing_is_opened() -> None:
     ahead.close()
 
 
-def test_an_opener_that_cannot_run_or_is_killed_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opener_that_cannot_run_or_is_killed_is_done_without() -> None:
     book = pilot_book()
     (opener,) = counted(1)
     gone = OpenerProcess(["/bin/false"])
@@ -158,9 +198,10 @@ def test_what_no_opener_has_begun_is_left_to_whoever_asks() -> None:
     with opened_ahead([opener]) as ahead:
         for _ in range(3):
             ahead.ask(payments(book), replay_of(book))
-        assert [ahead.answer() for _ in range(3)] == [NOTHING_OPENED] * 3
-        ahead.ask(payments(book), replay_of(book))
+        answers = [ahead.answer() for _ in range(3)]
         opener.gate.set()
+        assert answers == [NOTHING_OPENED] * 3
+        ahead.ask(payments(book), replay_of(book))
         # The keys that were to be told with what was left are told with what came after.
         assert kinds_of(waited_for(ahead)) == [Opened] * 3
 
@@ -176,14 +217,64 @@ def test_what_has_not_begun_is_dropped_at_the_end() -> None:
     assert len(opener.told) <= 1
 
 
-def test_what_was_opened_by_other_rules_is_opened_again() -> None:
+def lines_ahead(blocks: Sequence[Block], change: Change = lambda before, _former: before) -> tuple[Replay, int]:
+    """Replay blocks, each with what an opener found of it, changed or not; how many submissions it had opened."""
+    (opener,) = counted(1)
+    replay = Replay(populated().document, {CORE_RULEBOOK.version: CORE_RULEBOOK})
+    opened = 0
+    former = NOTHING_OPENED
+    with opened_ahead([opener]) as ahead:
+        for block in blocks:
+            ahead.ask(decode_body(block.body).submissions, replay)
+            before = waited_for(ahead)
+            replay.apply(block, before=change(before, former))
+            opened += sum(isinstance(each, Opened) for each in before.found)
+            former = before
+    return replay, opened
+
+
+@cache
+def populated() -> Scribe:
     scribe = Scribe()
     populate(scribe)
-    replay = Replay(scribe.document, {CORE_RULEBOOK.version: CORE_RULEBOOK})
-    for block in scribe.blocks:
-        # Nothing of it would hold.
-        replay.apply(block, before=OpenedBefore(CORE_RULEBOOK.version + 1, [Unfit("none", "of these rules")] * 9))
+    return scribe
+
+
+def test_a_replay_takes_what_openers_found_and_comes_to_the_same_state() -> None:
+    scribe = populated()
+    replay, opened = lines_ahead(scribe.blocks)
     assert replay.state.digest() == scribe.state.digest()
+    assert opened > sum(len(decode_body(block.body).submissions) for block in scribe.blocks) // 2
+
+
+def test_what_was_opened_of_another_block_or_changed_is_found() -> None:
+    def of_the_one_before(before: OpenedBefore, former: OpenedBefore) -> OpenedBefore:
+        is_like = len(former.found) == len(before.found) and any(isinstance(each, Opened) for each in former.found)
+        return former if is_like else before
+
+    with pytest.raises(ReplayFault):
+        lines_ahead(populated().blocks, of_the_one_before)
+
+
+def test_what_was_opened_by_other_rules_is_opened_again() -> None:
+    def by_others(before: OpenedBefore, former: OpenedBefore) -> OpenedBefore:
+        # If it were believed, nothing would hold.
+        return OpenedBefore(CORE_RULEBOOK.version + 1, former.found)
+
+    replay, _ = lines_ahead(populated().blocks, by_others)
+    assert replay.state.digest() == populated().state.digest()
+
+
+@pytest.mark.parametrize("change", ["signature", "form"])
+def test_an_opener_vouches_for_no_submission_that_is_not_as_it_was_signed_and_kept(change: str) -> None:
+    *blocks, last = populated().blocks
+    body = decode_body(last.body)
+    raw = body.submissions[0]
+    wrong = with_false_signature(raw) if change == "signature" else raw.replace(b'{"payload"', b'{ "payload"', 1)
+    changed = msgspec.structs.replace(body, submissions=[wrong, *body.submissions[1:]])
+    forged = msgspec.structs.replace(last, body=encode_body(changed))
+    with pytest.raises(ReplayFault, match="signature" if change == "signature" else "canonical form"):
+        lines_ahead([*blocks, forged])
 
 
 def test_a_verification_says_the_same_with_openers_as_without(small: Scribe) -> None:

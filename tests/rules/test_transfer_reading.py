@@ -90,10 +90,25 @@ def test_one_member_that_is_odd_or_missing_is_found(name: str) -> None:
     check(payload({each: value for each, value in GOOD.items() if each != name}))
 
 
+@pytest.mark.parametrize("name", sorted(GOOD))
 @given(data=st.data())
-def test_the_quick_way_reads_what_the_schema_reads(data: st.DataObject) -> None:
-    members = {name: data.draw(near(value)) for name, value in GOOD.items()}
-    check(payload(members))
+def test_the_quick_way_reads_what_the_schema_reads(name: str, data: st.DataObject) -> None:
+    check(payload(GOOD | {name: data.draw(near(GOOD[name]))}))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("participant", ["a" * 32, "a" * 33, "aa", "a", "a-", "-a", "a1", "1a", "b\u0430nk"]),
+        ("asset", ["AB", "A", "A" * 12, "A" * 13, "A:b", "BTC:aix", "BTC:" + "a" * 32, "BTC:" + "a" * 33, "\u0410BC"]),
+        ("kind", ["tr", "t", "t" * 48, "t" * 49, "t-r", "t_r"]),
+        ("debit", [A[:2] + "\u0661" + A[3:], A[:-1] + "\u0410"]),
+        ("network", ["a" * 48 + ":" + DIGEST, "a" * 49 + ":" + DIGEST, "aa:" + DIGEST, "a:" + DIGEST, "aa" + DIGEST]),
+    ],
+)
+def test_texts_at_their_bounds_and_one_past_them_are_told_apart(name: str, values: list[str]) -> None:
+    for value in values:
+        check(payload(GOOD | {name: value}))
 
 
 def test_a_text_cannot_lend_a_letter_to_its_neighbour() -> None:

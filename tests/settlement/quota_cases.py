@@ -78,8 +78,6 @@ def attested(date: str, quantity: int, **members: Any) -> AttestedSale:
         "price": 1,
         "attested_us": noon_us(date),
         "transaction": commitment(date),
-        "cash": f"bank/{date}",
-        "asset_lock": commitment(f"lock of {date}"),
     } | members
     return AttestedSale(**whole)
 

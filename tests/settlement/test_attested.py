@@ -14,6 +14,7 @@ from settlement.model.statement import ClaimState, Column
 from settlement.rules.attested import ATTESTED_AGE_MAX_US, SaleAttest
 from settlement.rules.coins import CoinAdmit
 from settlement.rules.completion import DvpComplete
+from settlement.rules.miners import RegistryLicence, RegistryMiner
 from settlement.rules.netting import DvpBatch
 from settlement.rules.tables import CLAIMS
 from settlement.views.statements import quota_statement
@@ -44,6 +45,18 @@ def book() -> Book:
     accepted(made.submit("coin_admit", admit, by="aix-two", signers=("aix-two-1", "ministry-1")))
     accepted(report(made, row(1)))
     return made
+
+
+@pytest.fixture
+def two_miners(book: Book) -> Book:
+    """A second miner with a licence."""
+    miner = RegistryMiner(miner=ParticipantId("miner-two"), name=commitment("miner-two"), iin=commitment("salted"))
+    accepted(book.submit("registry_miner", miner, by="ministry"))
+    licence = RegistryLicence(
+        licence="L-2", miner=ParticipantId("miner-two"), subtype=1, issued=BusinessDate("2023-06-01")
+    )
+    accepted(book.submit("registry_licence", licence, by="ministry"))
+    return book
 
 
 def attest(book: Book, *, by: str = "aix-one", signers: tuple[str, ...] = (), **members: Any) -> Outcome:
@@ -100,53 +113,79 @@ def test_rule_14_a_transaction_of_this_ledger_and_a_lock_count_once(book: Book) 
     accepted(attest(book, by="aix-two", trade="B-312"))
 
 
-def test_whoever_named_a_payment_that_is_not_theirs_gives_way_once_disqualified(book: Book) -> None:
+OTHERS: dict[str, Any] = {"by": "aix-two", "trade": "B-310", "miner": ParticipantId("miner-two")}
+"""An exchange and a miner that have nothing to do with the first."""
+
+
+def freed(book: Book, claim: str = "aix-one/A-771", decisions: int = 0) -> Outcome:
+    """The supervisor finds that what the claim names is another's."""
+    return decide(book, Verdict.DISQUALIFY, claim=claim, reason=Reason.DUP_CASH_LEG, decisions=decisions)
+
+
+def test_whoever_named_a_payment_that_is_not_theirs_gives_way_once_disqualified_for_it(two_miners: Book) -> None:
+    book = two_miners
     paid, lock = commitment("a transfer"), commitment("lock")
     accepted(attest(book, cash=None, cash_transaction=paid, asset_lock=lock))
-    honest: dict[str, Any] = {
-        "by": "aix-two",
-        "trade": "B-310",
-        "cash": None,
-        "cash_transaction": paid,
-        "asset_lock": lock,
-    }
+    honest = OTHERS | {"cash": None, "cash_transaction": paid, "asset_lock": lock}
     assert refused_with(attest(book, **honest)) == "dup_cash_leg"
 
-    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    accepted(freed(book))
     accepted(attest(book, **honest))
-    assert refused_with(attest(book, by="aix-two", trade="B-311", asset_lock=lock)) == "dup_cash_leg"
+    assert refused_with(attest(book, **OTHERS | {"trade": "B-311", "asset_lock": lock})) == "dup_cash_leg"
     outcome = decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1)
     assert isinstance(outcome, Refused)
     assert (outcome.code.code, outcome.detail) == ("claim_leg_taken", f"{paid} stands behind aix-two/B-310")
-    result = quota_statement(book.state, MINER, "BTC", as_of=BusinessDate("2024-12-31"))
-    assert result.with_attested is not None
-    assert result.with_attested.counted == BTC // 4
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.DUP_CASH_LEG}))
+def test_a_sale_disqualified_for_what_it_is_keeps_its_legs(two_miners: Book, reason: Reason) -> None:
+    accepted(attest(two_miners, cash="9001"))
+    accepted(decide(two_miners, Verdict.DISQUALIFY, claim="aix-one/A-771", reason=reason))
+    assert refused_with(attest(two_miners, **OTHERS | {"cash": "9001"})) == "dup_cash_leg"
+
+
+@pytest.mark.parametrize("others", [{"by": "aix-one", "trade": "A-772"}, {"by": "aix-two", "miner": MINER}])
+def test_what_was_taken_from_a_miner_or_an_exchange_it_does_not_name_again(
+    two_miners: Book, others: dict[str, Any]
+) -> None:
+    lock = commitment("lock")
+    accepted(attest(two_miners, cash="9001", asset_lock=lock))
+    accepted(freed(two_miners))
+    for leg in ({"cash": "9001"}, {"asset_lock": lock}):
+        assert refused_with(attest(two_miners, **OTHERS | others | leg)) == "dup_cash_leg"
 
 
 @pytest.mark.parametrize("taken", ["cash", "lock"])
-def test_a_claim_is_not_restored_while_one_of_its_legs_stands_behind_another(book: Book, taken: str) -> None:
+def test_a_claim_is_restored_once_what_took_its_leg_is_disqualified_too(two_miners: Book, taken: str) -> None:
+    book = two_miners
     lock = commitment("lock")
     accepted(attest(book, cash="9001", asset_lock=lock))
-    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    accepted(freed(book))
     own: dict[str, Any] = {"cash": "9001"} if taken == "cash" else {"asset_lock": lock}
-    accepted(attest(book, by="aix-two", trade="B-310", **own))
+    accepted(attest(book, **OTHERS | own))
     assert refused_with(decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1)) == "claim_leg_taken"
-
-
-def test_a_claim_is_restored_while_nobody_else_named_its_legs(book: Book) -> None:
-    accepted(attest(book, cash="9001"))
-    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
+    accepted(freed(book, "aix-two/B-310"))
     accepted(decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1))
-    assert refused_with(attest(book, by="aix-two", trade="B-310", cash="9001")) == "dup_cash_leg"
+    # The leg is its own again.
+    assert refused_with(decide(book, Verdict.RESTORE, claim="aix-two/B-310", decisions=1)) == "claim_leg_taken"
 
 
-def test_a_settled_sale_keeps_its_payment_even_where_it_is_disqualified(book: Book) -> None:
+def test_a_claim_is_restored_while_nobody_else_named_its_legs(two_miners: Book) -> None:
+    accepted(attest(two_miners, cash="9001"))
+    accepted(freed(two_miners))
+    accepted(decide(two_miners, Verdict.RESTORE, claim="aix-one/A-771", decisions=1))
+    assert refused_with(attest(two_miners, **OTHERS | {"cash": "9001"})) == "dup_cash_leg"
+
+
+def test_a_settled_sale_keeps_its_payment_even_where_it_is_disqualified(two_miners: Book) -> None:
+    book = two_miners
     accepted(settle(book, trade="A-771"))
     settled = book.state.get(CLAIMS, "aix-one/A-771")
     assert settled is not None
-    accepted(decide(book, Verdict.DISQUALIFY, claim="aix-one/A-771"))
-    outcome = attest(book, by="aix-two", trade="B-310", cash=None, cash_transaction=settled.transaction)
+    accepted(freed(book))
+    outcome = attest(book, **OTHERS | {"cash": None, "cash_transaction": settled.transaction})
     assert refused_with(outcome) == "dup_cash_leg"
+    accepted(decide(book, Verdict.RESTORE, claim="aix-one/A-771", decisions=1))
 
 
 @pytest.mark.parametrize("kind", ["dvp_settle", "dvp_complete", "dvp_batch"])

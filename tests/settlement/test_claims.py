@@ -43,11 +43,19 @@ def flag(book: Book, *, by: str = "ministry", **members: Any) -> Outcome:
     return book.submit("claim_flag", ClaimFlagging(**whole), by=by)
 
 
-def decide(book: Book, verdict: Verdict, *, decisions: int = 0, flags: int = 0, claim: str = CLAIM) -> Outcome:
+def decide(
+    book: Book,
+    verdict: Verdict,
+    *,
+    decisions: int = 0,
+    flags: int = 0,
+    claim: str = CLAIM,
+    reason: Reason = Reason.WASH_ROUND_TRIP,
+) -> Outcome:
     body = ClaimDecide(
         claim=claim,
         verdict=verdict,
-        reason=Reason.WASH_ROUND_TRIP,
+        reason=reason,
         order="order-1",
         decisions=decisions,
         flags=flags,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -13,12 +14,11 @@ from ledger.log.block import Block
 from ledger.log.replay import Replay, ReplayFault
 from ledger.model.accounts import iban
 from ledger.model.outcome import Refused
-from ledger.state import State
 from ledger.views import follower as follower_module
 from ledger.views import writer as writer_module
 from ledger.views.applied import ViewsFault
 from ledger.views.database import write_engine
-from ledger.views.follower import SNAPSHOT_ROWS_PER_LEAF, Follower
+from ledger.views.follower import SNAPSHOT_PAUSE, Follower
 from ledger.views.queries import ViewReader
 from ledger.views.schema import ACCOUNT_HEADS, METADATA
 from tests.book import CORE_RULEBOOK, genesis_document
@@ -47,9 +47,8 @@ def test_batches_and_restarts_leave_no_trace(
 
 
 def test_a_restart_replays_from_the_newest_snapshot_the_views_have_reached(
-    chain: Chain, new_follower: NewFollower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, new_follower: NewFollower, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(State, "row_count", 0)
     chain.pilot()
     new_follower(snapshot_every=1).catch_up()
     random_blocks(chain, 3)
@@ -64,19 +63,22 @@ def test_a_restart_replays_from_the_newest_snapshot_the_views_have_reached(
     follower.close()
 
 
-@pytest.mark.parametrize(("rows_too_many", "snapshots"), [(0, 1), (1, 0)])
-def test_a_large_state_waits_for_a_leaf_for_each_two_rows(
+@pytest.mark.parametrize(("seconds", "snapshots"), [(1 + SNAPSHOT_PAUSE, 2), (SNAPSHOT_PAUSE, 1)])
+def test_a_snapshot_waits_for_some_times_as_long_as_the_last_one_took(
     chain: Chain,
     new_follower: NewFollower,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    rows_too_many: int,
+    seconds: int,
     snapshots: int,
 ) -> None:
+    clock = iter((0, 10, 11, 10 + seconds, 30, 31))
+    monkeypatch.setattr(follower_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     chain.pilot()
-    rows = SNAPSHOT_ROWS_PER_LEAF * (chain.position.range.size + rows_too_many)
-    monkeypatch.setattr(State, "row_count", rows)
-    new_follower(snapshot_every=1).catch_up()
+    follower = new_follower(snapshot_every=1)
+    follower.apply_batch()
+    random_blocks(chain, 1)
+    follower.apply_batch()
     assert len(list((tmp_path / "snapshots").glob("*.snapshot"))) == snapshots
 
 

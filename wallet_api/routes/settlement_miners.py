@@ -137,8 +137,8 @@ async def read_lots(
                 licence=lot.licence,
                 value=lot_value(view, lot) if Part.VALUE in parts else None,
             )
-            for key, lot in view.items(LOTS)
-            if lot.miner == miner and lot.coin == coin
+            for key, lot in view.group(LOTS, miner)
+            if lot.coin == coin
         ]
 
     includes_sequence, lots = await read_state(node, read)

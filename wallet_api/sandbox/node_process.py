@@ -59,6 +59,7 @@ class NodeProcess:
         self._process = subprocess.Popen(  # noqa: S603 - this very program
             [
                 sys.executable,
+                "-P",
                 "-m",
                 "wallet_api.cli",
                 "node",

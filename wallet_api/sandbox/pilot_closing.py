@@ -130,7 +130,7 @@ def expected_circulation_tiyn() -> int:
 def _tenge(*arguments: str) -> dict[str, Any]:
     """Run a command of this program in a process of its own."""
     done = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", "wallet_api.cli", *arguments, "--json"], capture_output=True, check=False
+        [sys.executable, "-P", "-m", "wallet_api.cli", *arguments, "--json"], capture_output=True, check=False
     )
     if done.returncode != 0:
         raise UnexpectedEnd(f"tenge {' '.join(arguments[:2])}: {done.stderr.decode().strip()} {done.stdout.decode()}")
